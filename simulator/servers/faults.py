@@ -15,7 +15,7 @@ class FaultKind(StrEnum):
     STUCK_CURSOR = "stuck_cursor"  # REST: the next cursor leads to the same page again
     SERVER_ERROR = "server_error"  # REST, SOAP: HTTP 500
     BUSY = "busy"  # REST: 429; SOAP: the busy message
-    EXPIRE_TOKEN = "expire_token"  # REST: the token of this request is no longer known
+    EXPIRE_TOKEN = "expire_token"  # noqa: S105  # REST: the token of this request is no longer known
     RENAME_FIELD = "rename_field"  # REST, SOAP: `field` is sent as `value` in every row
     NEW_FIELD = "new_field"  # REST, SOAP: every row carries `field` = `value` more
     SET_FIELD = "set_field"  # REST, SOAP: the first row of the page has `field` = `value` (an unknown code)
@@ -27,7 +27,8 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True)
 class Fault:
-    """`province` and `feed` None mean any. `skip` matching requests are served well first; then `times` go wrong (None: for ever).
+    """`province` and `feed` None mean any. `skip` matching requests are served well first;
+    then `times` go wrong (None: for ever).
 
     `after_bytes` is for DROP_CONNECTION on SFTP and the database: how much one connection receives before it ends.
     """

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Protocol
 
 Row = dict[str, Any]
@@ -56,6 +57,6 @@ class Snapshots:
     def _make(self, feed: str, province: str, night: str) -> Snapshot:
         rows = self._world.rows(feed, province, night)
         moments = [self._moment(row) for row in rows]
-        if any(later < earlier for earlier, later in zip(moments, moments[1:], strict=False)):
+        if any(later < earlier for earlier, later in pairwise(moments)):
             raise ValueError(f"rows of {feed} {province} {night} are not sorted by time of update")
         return Snapshot(rows, moments)

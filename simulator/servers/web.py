@@ -18,10 +18,12 @@ log = logging.getLogger("simulator")
 
 @dataclass(frozen=True)
 class Request:
+    """`headers` by lower-case name."""
+
     method: str
     path: str
     query: Mapping[str, str]
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
 
@@ -95,9 +97,9 @@ class _Listener(socketserver.ThreadingTCPServer):
             except OSError:
                 log.debug("connection was closed already")
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
         # A client that goes away (a timeout under test) is no error of the server's.
-        log.debug("connection ended", exc_info=True)
+        log.debug("connection ended")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -115,14 +117,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         self._answer()
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Quiet: request lines are not for the simulator's log."""
 
     def _answer(self) -> None:
         parts = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
-        request = Request(self.command, parts.path, query, dict(self.headers.items()), body)
+        request = Request(self.command, parts.path, query, {name.lower(): value for name, value in self.headers.items()}, body)
         try:
             reply = self.server.app(request)
         except Exception:
