@@ -13,6 +13,7 @@ class DirtRates:
 
     ids_blank: float = 0.20
     names_differ: float = 0.35
+    cross_references_blank: float = 0.40
     branches: float = 0.15
     junk_code_firms: float = 0.02
     broken_rows: float = 0.005

@@ -1,0 +1,118 @@
+"""One province's instance of every system: its tables, each numbering from 1, and what was injected into them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from simulator.dirt import DirtRates
+from simulator.entities import (
+    Account,
+    Contact,
+    Contract,
+    CrmCustomer,
+    Customer,
+    GroupCustomer,
+    Job,
+    Order,
+    Party,
+    Product,
+    Resource,
+    Table,
+)
+
+ACCEPT, QUARANTINE, DUPLICATE = "accept", "quarantine", "duplicate"
+
+
+@dataclass(frozen=True, slots=True)
+class Injected:
+    """One instance of dirt. `key` is the source key of the row that bears it; in `orders.product_order` of identity
+    kinds it is the customer_no, for its rows share one party. `expected` is what the hub should do with the row.
+    `since` is the number of the first night (0: from the beginning)."""
+
+    kind: str
+    system: str
+    feed: str
+    province: str
+    key: str
+    expected: str
+    detail: str
+    since: int = 0
+    period: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Inconsistency:
+    """One contradiction between systems. `subject` is the key the rule is about, `other` the second key, if any."""
+
+    rule: str
+    province: str
+    month: str
+    subject: str
+    other: str
+    amount_fen: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenRow:
+    """An extra row, broken, whose key nothing else refers to; sent from night `since` on."""
+
+    kind: str
+    key: str
+    since: int
+    detail: str
+    row: dict[str, object]
+
+
+@dataclass(slots=True)
+class Pinned:
+    """Source keys that carry an injected contradiction; no event of a later night may touch them."""
+
+    billed_after_end: set[str] = field(default_factory=set)
+    never_ordered: set[str] = field(default_factory=set)
+    never_billed: set[str] = field(default_factory=set)
+    mapped_elsewhere: dict[str, str] = field(default_factory=dict)
+
+    def product(self, key: str) -> bool:
+        """True if the product carries a contradiction."""
+        return key in self.billed_after_end or key in self.never_ordered or key in self.never_billed
+
+
+@dataclass(slots=True)
+class Book:
+    """Tables of one province."""
+
+    province: str
+    seed: int
+    dirt: DirtRates
+    managers: list[tuple[str, str]] = field(default_factory=list)
+    customers: list[Customer] = field(default_factory=list)
+    by_crm: dict[str, Customer] = field(default_factory=dict)
+    crm: Table[CrmCustomer] = field(default_factory=lambda: Table("C%08d"))
+    contacts: Table[Contact] = field(default_factory=lambda: Table("L%08d"))
+    contracts: Table[Contract] = field(default_factory=lambda: Table("HT%08d"))
+    products: Table[Product] = field(default_factory=lambda: Table("P%09d"))
+    resources: Table[Resource] = field(default_factory=lambda: Table("R%09d"))
+    accounts: Table[Account] = field(default_factory=lambda: Table("%010d"))
+    orders: Table[Order] = field(default_factory=lambda: Table("PO%010d"))
+    group: Table[GroupCustomer] = field(default_factory=lambda: Table("G%07d"))
+    jobs: Table[Job] = field(default_factory=lambda: Table("J%08d"))
+    billing_customers: Table[Account] = field(default_factory=lambda: Table("K%08d"))
+    orders_customers: Table[Order] = field(default_factory=lambda: Table("D%08d"))
+    orders_parties: dict[str, Party] = field(default_factory=dict)
+    billing_notes: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    accounts_of: dict[str, list[str]] = field(default_factory=dict)
+    contacts_of: dict[str, list[str]] = field(default_factory=dict)
+    contracts_of: dict[str, list[str]] = field(default_factory=dict)
+    products_of: dict[str, list[str]] = field(default_factory=dict)
+    add_order_of: dict[str, str] = field(default_factory=dict)
+    job_of_order: dict[str, str] = field(default_factory=dict)
+    resources_of: dict[str, list[str]] = field(default_factory=dict)
+    in_flight: list[str] = field(default_factory=list)
+    pinned: Pinned = field(default_factory=Pinned)
+    injected: list[Injected] = field(default_factory=list)
+    broken: dict[str, list[BrokenRow]] = field(default_factory=dict)
+
+    def note(self, kind: str, feed: str, key: str, detail: str, *, expected: str = ACCEPT, since: int = 0) -> None:
+        """Records an instance of dirt that lasts from a night on."""
+        self.injected.append(Injected(kind, feed.split(".")[0], feed, self.province, key, expected, detail, since))

@@ -1,0 +1,140 @@
+"""Broken rows and repeats of the row feeds (crm, group, orders). Broken rows are extra rows under keys of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+from simulator.book import DUPLICATE, QUARANTINE, Book, BrokenRow, Injected
+from simulator.nights import share
+from simulator.views import KEYS, ROW_FEEDS, Row, clean_rows, render, rfc3339, table_of, version_column
+
+LATE_BROKEN = 30
+_CODE_COLUMNS = {
+    "crm.customer": ("category", "status", "industry"), "crm.contact": ("role",), "crm.contract": ("status",),
+    "crm.product_instance": ("offering_code", "status", "service_kind"), "crm.resource": ("kind", "status"),
+    "group.group_customer": ("groupLevel", "status"), "group.production_job": ("state",),
+    "orders.product_order": ("state", "offering_code", "action", "channel"), "orders.work_order": ("state",),
+}  # fmt: skip
+_DATE_COLUMNS = {"crm.customer": "created_on", "crm.contract": "signed_on", "group.production_job": "plannedOn"}
+_NUMBER_COLUMNS = {"crm.contract": "amount", "crm.product_instance": "monthly_price", "crm.resource": "bandwidth_mbps"}
+_TEXT_COLUMNS = {
+    "crm.customer": "short_name", "crm.contact": "name", "crm.contract": "title", "crm.product_instance": "service_no",
+    "crm.resource": "name", "group.group_customer": "address", "group.production_job": "team",
+}  # fmt: skip
+_FOREIGN_CODE = "ZZ"
+
+
+def _unknown_code(feed: str, row: Row, drawn: float) -> str:
+    columns = _CODE_COLUMNS[feed]
+    column = columns[int(drawn * len(columns))]
+    row[column] = _FOREIGN_CODE
+    return f"{column}={_FOREIGN_CODE}"
+
+
+def _bad_date(feed: str, row: Row, _drawn: float) -> str:
+    column = _DATE_COLUMNS[feed]
+    row[column] = "2026-02-30"
+    return f"{column}=2026-02-30"
+
+
+def _bad_number(feed: str, row: Row, _drawn: float) -> str:
+    column = _NUMBER_COLUMNS[feed]
+    row[column] = "五千元"
+    return f"{column}=五千元"
+
+
+def _missing_key(feed: str, row: Row, _drawn: float) -> str:
+    key = KEYS[feed]
+    was = row[key]
+    row[key] = "N/A" if feed.startswith("crm.") else ""
+    return f"{key} missing, was {was}"
+
+
+def _shifted(feed: str, row: Row, _drawn: float) -> str:
+    fixed = {KEYS[feed], "deleted", version_column(feed)}
+    columns = [c for c in row if c not in fixed]
+    values = [row[c] for c in columns]
+    row.update(zip(columns, values[-1:] + values[:-1], strict=True))
+    return "values shifted by one column"
+
+
+_Spoil = Callable[[str, Row, float], str]
+
+
+def _ways(feed: str) -> list[tuple[str, _Spoil]]:
+    ways: list[tuple[str, _Spoil]] = [("unknown_code", _unknown_code)]
+    if feed.startswith("orders."):
+        return ways
+    ways += [("shifted", _shifted), ("missing_key", _missing_key)]
+    if feed in _DATE_COLUMNS:
+        ways.append(("bad_date", _bad_date))
+    if feed in _NUMBER_COLUMNS:
+        ways.append(("bad_number", _bad_number))
+    return ways
+
+
+def break_rows(book: Book, night: int) -> None:
+    """Adds the broken rows that begin on a night: 0.5 % of the base rows at night 0, now and then one later."""
+    if not book.dirt.broken_rows:
+        return
+    for feed in ROW_FEEDS:
+        table = table_of(book, feed)
+        templates = [r for r in table.rows.values() if r.born == night]
+        if night == 0:
+            count = max(1, round(book.dirt.broken_rows * _size(book, feed)))
+        else:
+            late = share(book.seed, "late", feed, book.province, night) < book.dirt.broken_rows * LATE_BROKEN
+            count = min(int(late), len(templates))
+        for number in range(count):
+            template = templates[(number * len(templates)) // count]
+            _break(book, feed, next(iter(render(book, feed, template))), night, number)
+
+
+def _size(book: Book, feed: str) -> int:
+    steps = 3 if feed == "orders.work_order" else 1
+    return len(table_of(book, feed).rows) * steps
+
+
+def _break(book: Book, feed: str, row: Row, night: int, number: int) -> None:
+    key_column = KEYS[feed]
+    order_digits = str(row[key_column])[2:-1]
+    key = f"WO{order_digits}9" if feed == "orders.work_order" else table_of(book, feed).new_key()
+    row[key_column] = key
+    ways = _ways(feed)
+    kind, way = ways[number % len(ways)] if night == 0 else ways[0]
+    detail = way(feed, row, share(book.seed, "broken", feed, key))
+    shown = "" if kind == "missing_key" else key
+    book.broken.setdefault(feed, []).append(BrokenRow(kind, shown, night, detail, row))
+
+
+def _older(feed: str, row: Row) -> Row:
+    column, version = _TEXT_COLUMNS[feed], version_column(feed)
+    moment = datetime.fromisoformat(str(row[version])) - timedelta(days=1)
+    older = rfc3339(moment) if feed.startswith("crm.") else f"{moment:%Y-%m-%d %H:%M:%S}"
+    return {**row, column: f"{row.get(column) or ''}(旧)", version: older}
+
+
+def spoiled_rows(book: Book, feed: str, night: int) -> Iterator[tuple[Row, Injected | None]]:
+    """Every row a system shows on a night, with the instance of dirt when it is a repeat or broken. Unsorted."""
+    key_column, dirt, system = KEYS[feed], book.dirt, feed.split(".")[0]
+
+    def injected(kind: str, key: str, expected: str, detail: str, since: int) -> Injected:
+        return Injected(kind, system, feed, book.province, key, expected, detail, since)
+
+    repeats = feed in _TEXT_COLUMNS and dirt.duplicates > 0
+    conflicting = dirt.duplicates * dirt.conflicting_share
+    for row in clean_rows(book, feed, night):
+        yield row, None
+        if not repeats:
+            continue
+        key = str(row[key_column])
+        drawn = share(book.seed, "repeat", feed, book.province, key)
+        if conflicting <= drawn < dirt.duplicates:
+            yield dict(row), injected("duplicate_exact", key, DUPLICATE, "", 0)
+        elif drawn < conflicting and (record := table_of(book, feed).rows[key]).born == 0:
+            older = _older(feed, next(iter(render(book, feed, record))))
+            yield older, injected("duplicate_conflicting", key, DUPLICATE, "older version, another text", 0)
+    for broken in book.broken.get(feed, []):
+        if broken.since <= night:
+            yield dict(broken.row), injected(broken.kind, broken.key, QUARANTINE, broken.detail, broken.since)
