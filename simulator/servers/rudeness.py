@@ -24,7 +24,7 @@ class Rudeness:
     fail_rate: float = 0.01
     retry_after_s: int = 1
     token_life_s: float = 60.0
-    token_uses: int | None = 40
+    token_uses: int | None = 20
     soap_delay_s: float = 0.02
 
     @classmethod

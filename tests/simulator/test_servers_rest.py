@@ -223,6 +223,26 @@ def test_rudeness_is_the_same_for_a_seed_at_the_stated_rates_and_never_three_tim
     assert all(200 in codes[n : n + 3] for n in range(298))
 
 
+def test_a_client_of_three_attempts_gets_every_row_from_a_rude_system() -> None:
+    clock = Clock()
+    met, rows, cursor = set(), [], None
+    with crm(replace(Rudeness(), busy_rate=0.1, fail_rate=0.1), clock) as (client, _, _):
+        while cursor is not None or not rows:
+            query = {"limit": "10", **({"cursor": cursor} if cursor else {})}
+            for _ in range(4):  # an expired token is not an attempt
+                answer = client.get(**query)
+                met.add(answer.status_code)
+                if answer.ok:
+                    break
+                clock.now += int(answer.headers.get("Retry-After", 0))
+                if answer.status_code == 401:
+                    client.ask_token()
+            rows += answer.json()["data"]
+            cursor = answer.json()["next_cursor"]
+    assert met == {200, 401, 429, 503}
+    assert [row["customer_id"] for row in rows] == [f"C{n:05}" for n in range(1003)]
+
+
 def test_a_system_without_rudeness_serves_every_request() -> None:
     assert set(answers(Rudeness.none(), 200)) == {200}
 
