@@ -1,0 +1,124 @@
+"""SQL extracts: CSV in UTF-8 with a header, RFC 4180 quoting; a quoted value may hold line ends."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pc
+
+from adapters.protocol import LandedBytes
+from adapters.staging.blocks import Block, blocks
+from adapters.staging.decode import decode_column, strict
+from adapters.staging.drift import check_names
+from adapters.staging.lines import lossy
+from adapters.staging.rows import OddRecord, Place, Positions, SplitJob, TextRows, good_table, odd_table
+from schemas.contract import Contract
+
+ENCODING = "utf-8"
+
+
+def record_ends(data: bytes) -> Positions:
+    """Where each record's LF lies: the line ends that an even number of quotes precedes."""
+    raw = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(raw == ord("\n"))
+    if b'"' not in data:
+        return ends
+    quotes = np.flatnonzero(raw == ord('"'))
+    return ends[np.searchsorted(quotes, ends) % 2 == 0]
+
+
+def after_last_record(data: bytes) -> int:
+    ends = record_ends(data)
+    return int(ends[-1]) + 1 if len(ends) else 0
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records of a block, where each starts, and its length without the line end."""
+
+    data: bytes
+    starts: Positions
+    lengths: Positions
+
+    def record(self, position: int) -> bytes:
+        start = int(self.starts[position])
+        return self.data[start : start + int(self.lengths[position])]
+
+
+def index_records(data: bytes, begin: int) -> Records:
+    ends = record_ends(data)
+    if not len(ends) or ends[-1] != len(data) - 1:
+        ends = np.append(ends, len(data))
+    ends = ends[ends >= begin]
+    starts = np.concatenate(([begin], ends[:-1] + 1)) if begin < len(data) else ends[:0]
+    ends = ends[: len(starts)]
+    raw = np.frombuffer(data, np.uint8)
+    has_cr = (ends > starts) & (raw[ends - 1] == ord("\r"))
+    return Records(data, starts, ends - starts - has_cr)
+
+
+def extract_jobs(contract: Contract, objects: Sequence[LandedBytes]) -> Iterator[SplitJob]:
+    """One job a block. Every object begins with its header. Raises FixContract where it is not the contract's columns."""
+    first_row_no = 1
+    header: list[str] = []
+    for block in blocks(objects, after_last_record):
+        begin = 0
+        if block.offset == 0:
+            begin = int([*record_ends(block.data), len(block.data) - 1][0]) + 1
+            header = next(csv.reader([block.data[:begin].decode(ENCODING, "replace").strip("\r\n\ufeff")]), [])
+            check_names(contract, header, where=objects[block.object_index].object.name)
+        records = index_records(block.data, begin)
+        if len(records.starts):
+            yield partial(split_block, contract, tuple(header), block, records, first_row_no)
+            first_row_no += len(records.starts)
+
+
+def split_block(contract: Contract, header: tuple[str, ...], block: Block, records: Records, first_row_no: int) -> TextRows:
+    row_no = np.arange(first_row_no, first_row_no + len(records.starts), dtype=np.int64)
+    place = Place(row_no, block.object_index, records.starts + block.offset, records.lengths)
+    table = _parse_all(contract, header, records, place)
+    if table is None:
+        found = [_parse_one(contract, header, records.record(i)) for i in range(len(row_no))]
+        table = odd_table(contract, place, found)
+    return TextRows(table, lambda positions: [lossy(records.record(int(i)), ENCODING) for i in positions])
+
+
+def _parse_all(contract: Contract, header: tuple[str, ...], records: Records, place: Place) -> pa.Table | None:
+    """All records at once; None where one of them is broken, so that they must be read one by one."""
+    data = records.data[int(records.starts[0]) :]
+    if b"\0" in data:
+        return None
+    try:
+        parsed = pc.read_csv(
+            pa.BufferReader(data),
+            pc.ReadOptions(column_names=list(header), block_size=len(data) + 1, use_threads=False),
+            pc.ParseOptions(newlines_in_values=b'"' in data, ignore_empty_lines=False),
+            pc.ConvertOptions(column_types=dict.fromkeys(header, pa.binary()), strings_can_be_null=False),
+        )
+    except pa.ArrowInvalid:
+        return None
+    if parsed.num_rows != len(place.row_no):
+        return None
+    decoded = [decode_column(parsed.column(column.source).chunk(0), ENCODING) for column in contract.columns]
+    if any(bad is not None for _, bad in decoded):
+        return None
+    return good_table(contract, place, [text for text, _ in decoded])
+
+
+def _parse_one(contract: Contract, header: tuple[str, ...], record: bytes) -> OddRecord:
+    text = strict(record, ENCODING)
+    if text is None:
+        return OddRecord(None, "encoding")
+    try:
+        rows = list(csv.reader(text.splitlines(keepends=True), strict=True))
+    except csv.Error:
+        return OddRecord(None, "shape")
+    if len(rows) != 1 or len(rows[0]) != len(header):
+        return OddRecord(None, "shape")
+    by_name = dict(zip(header, rows[0], strict=True))
+    return OddRecord([by_name[column.source] for column in contract.columns], None)

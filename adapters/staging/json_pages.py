@@ -1,0 +1,92 @@
+"""REST pages, `{"data": [record, …], …}`: records are taken apart by DuckDB, a batch of pages at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from adapters.protocol import LandedBytes
+from adapters.staging.drift import check_names
+from adapters.staging.rows import FAULT, LENGTH, OBJECT, OFFSET, ROW_NO, SplitJob, TextRows
+from adapters.staging.session import session
+from adapters.staging.typing_sql import sql_text
+from hub.errors import RefuseDelivery
+from schemas.contract import Contract
+
+BATCH_BYTES = 1 << 23
+
+_RECORDS = """
+    CREATE OR REPLACE TEMP TABLE records AS
+    SELECT page, generate_subscripts(found, 1) - 1 AS place, unnest(found) AS record
+    FROM (SELECT page, json_extract(body, '$.data[*]') AS found FROM pages)"""
+
+
+def json_jobs(contract: Contract, objects: Sequence[LandedBytes]) -> Iterator[SplitJob]:
+    """One job a batch of pages. Raises RefuseDelivery where a page is not JSON, FixContract at a field nobody declared."""
+    connection = session(1)
+    first_row_no = 1
+    for batch in _batches(objects):
+        rows = _rows(connection, contract, batch, objects, first_row_no)
+        first_row_no += rows.table.num_rows
+        yield lambda rows=rows: rows
+
+
+def _batches(objects: Sequence[LandedBytes]) -> Iterator[list[tuple[int, str]]]:
+    batch: list[tuple[int, str]] = []
+    size = 0
+    for index, landed in enumerate(objects):
+        body = b"".join(landed.chunks())
+        try:
+            batch.append((index, body.decode()))
+        except UnicodeDecodeError as error:
+            raise _refuse(landed, "is not UTF-8") from error
+        size += len(body)
+        if size >= BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _refuse(landed: LandedBytes, what: str) -> RefuseDelivery:
+    return RefuseDelivery(f"page {landed.object.name} {what}", code="layout", object=landed.object.name)
+
+
+def _rows(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    batch: list[tuple[int, str]],
+    objects: Sequence[LandedBytes],
+    first_row_no: int,
+) -> TextRows:
+    pages = pa.table({"page": pa.array([i for i, _ in batch], pa.int16()), "body": pa.array([body for _, body in batch])})
+    connection.register("pages", pages)
+    wrong = "SELECT page FROM pages WHERE NOT json_valid(body) OR json_type(body, '$.data') IS DISTINCT FROM 'ARRAY' LIMIT 1"
+    found = connection.execute(wrong).fetchone()
+    if found:
+        raise _refuse(objects[found[0]], 'is not JSON of the form {"data": [...]}')
+    connection.execute(_RECORDS)
+    keys = "SELECT DISTINCT unnest(json_keys(record)) FROM records WHERE json_type(record) = 'OBJECT'"
+    names = [name for (name,) in connection.execute(keys).fetchall()]
+    check_names(contract, names, where=objects[batch[0][0]].object.name, all_present=False)
+    table = connection.sql(_text_columns(contract, first_row_no)).to_arrow_table()
+    texts = table.column("record")
+    connection.unregister("pages")
+    return TextRows(
+        table.drop_columns(["record"]), lambda positions: texts.take(pa.array(positions.astype(np.int64))).to_pylist()
+    )
+
+
+def _text_columns(contract: Contract, first_row_no: int) -> str:
+    paths = ", ".join(sql_text(f'$."{column.source}"') for column in contract.columns)
+    columns = ", ".join(f'fields[{i}] AS "{column.name}"' for i, column in enumerate(contract.columns, 1))
+    return f"""
+        SELECT {first_row_no} - 1 + row_number() OVER (ORDER BY page, place) AS {ROW_NO}, page AS {OBJECT}, place AS {OFFSET},
+            NULL::INTEGER AS {LENGTH},
+            CASE WHEN json_type(record) <> 'OBJECT' THEN 'shape'
+                 WHEN len(list_filter(fields, lambda field: contains(field, chr(0)))) > 0 THEN 'encoding' END AS {FAULT},
+            {columns}, record::VARCHAR AS record
+        FROM (SELECT *, json_extract_string(record, [{paths}]) AS fields FROM records) ORDER BY page, place"""
