@@ -20,14 +20,16 @@ from simulator.entities import (
     Table,
 )
 
-ACCEPT, QUARANTINE, DUPLICATE = "accept", "quarantine", "duplicate"
+# What the hub should do with a row: a stale one is an older version of a key that came with it.
+ACCEPT, QUARANTINE, DUPLICATE, STALE = "accept", "quarantine", "duplicate", "stale"
 
 
 @dataclass(frozen=True, slots=True)
 class Injected:
     """One instance of dirt. `key` is the source key of the row that bears it; in `orders.product_order` of identity
     kinds it is the customer_no, for its rows share one party. `expected` is what the hub should do with the row.
-    `since` is the number of the first night (0: from the beginning)."""
+    `since` is the number of the first night (0: from the beginning); `row_no` counts over the unit's files, from 1
+    (0: not a file feed)."""
 
     kind: str
     system: str
@@ -37,7 +39,7 @@ class Injected:
     expected: str
     detail: str
     since: int = 0
-    period: str = ""
+    row_no: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ class Book:
     in_flight: list[str] = field(default_factory=list)
     pinned: Pinned = field(default_factory=Pinned)
     injected: list[Injected] = field(default_factory=list)
+    broken_accounts: list[str] = field(default_factory=list)
     broken: dict[str, list[BrokenRow]] = field(default_factory=dict)
 
     def note(self, kind: str, feed: str, key: str, detail: str, *, expected: str = ACCEPT, since: int = 0) -> None:

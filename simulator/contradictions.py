@@ -41,13 +41,13 @@ def _some(rng: random.Random, candidates: Sequence[T], share: float, of: int) ->
 
 
 def _map_elsewhere(rng: random.Random, book: Book, with_products: list[str]) -> None:
-    others = sorted(book.by_crm)
-    for key in _some(rng, with_products, book.dirt.account_mapped_elsewhere, len(book.accounts.rows)):
+    everyone = sorted(book.by_crm)
+    chosen = _some(rng, with_products, book.dirt.account_mapped_elsewhere, len(book.accounts.rows))
+    for key in chosen:
         account = book.accounts.rows[key]
-        family = {account.customer.crm}
-        wrong = rng.choice([c for c in others if c not in family])
-        account.crm_customer_id = wrong
-        book.pinned.mapped_elsewhere[key] = wrong
-        book.injected = [
-            i for i in book.injected if (i.feed, i.key, i.kind) != ("billing.account", key, "cross_reference_blank")
-        ]
+        wrong = rng.choice(everyone)
+        while wrong == account.customer.crm:
+            wrong = rng.choice(everyone)
+        account.crm_customer_id = book.pinned.mapped_elsewhere[key] = wrong
+    recorded = {("billing.account", key, "cross_reference_blank") for key in chosen}
+    book.injected = [i for i in book.injected if (i.feed, i.key, i.kind) not in recorded]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
-from simulator.book import DUPLICATE, QUARANTINE, Book, BrokenRow, Injected
+from simulator.book import DUPLICATE, QUARANTINE, STALE, Book, BrokenRow, Injected
 from simulator.nights import share
 from simulator.views import KEYS, ROW_FEEDS, Row, clean_rows, render, rfc3339, table_of, version_column
 
@@ -21,6 +21,9 @@ _NUMBER_COLUMNS = {"crm.contract": "amount", "crm.product_instance": "monthly_pr
 _TEXT_COLUMNS = {
     "crm.customer": "short_name", "crm.contact": "name", "crm.contract": "title", "crm.product_instance": "service_no",
     "crm.resource": "name", "group.group_customer": "address", "group.production_job": "team",
+}  # fmt: skip
+_TIME_PAIRS = {
+    "orders.product_order": ("ordered_at", "completed_at"), "orders.work_order": ("started_at", "finished_at"),
 }  # fmt: skip
 _FOREIGN_CODE = "ZZ"
 
@@ -51,6 +54,15 @@ def _missing_key(feed: str, row: Row, _drawn: float) -> str:
     return f"{key} missing, was {was}"
 
 
+def _times_reversed(feed: str, row: Row, _drawn: float) -> str:
+    earlier, later = _TIME_PAIRS[feed]
+    moment = row[earlier] = row[earlier] or row["updated_at"]
+    if not isinstance(moment, datetime):
+        raise TypeError(f"{feed}.{earlier}: {moment!r} is not a time")
+    row[later] = moment - timedelta(days=1)
+    return f"{later} before {earlier}"
+
+
 def _shifted(feed: str, row: Row, _drawn: float) -> str:
     fixed = {KEYS[feed], "deleted", version_column(feed)}
     columns = [c for c in row if c not in fixed]
@@ -65,7 +77,7 @@ _Spoil = Callable[[str, Row, float], str]
 def _ways(feed: str) -> list[tuple[str, _Spoil]]:
     ways: list[tuple[str, _Spoil]] = [("unknown_code", _unknown_code)]
     if feed.startswith("orders."):
-        return ways
+        return [*ways, ("times_reversed", _times_reversed)]
     ways += [("shifted", _shifted), ("missing_key", _missing_key)]
     if feed in _DATE_COLUMNS:
         ways.append(("bad_date", _bad_date))
@@ -78,6 +90,9 @@ def break_rows(book: Book, night: int) -> None:
     """Adds the broken rows that begin on a night: 0.5 % of the base rows at night 0, now and then one later."""
     if not book.dirt.broken_rows:
         return
+    if night == 0:
+        count = max(1, round(book.dirt.broken_rows * len(book.accounts.rows)))
+        book.broken_accounts = [book.accounts.new_key() for _ in range(count)]
     for feed in ROW_FEEDS:
         table = table_of(book, feed)
         templates = [r for r in table.rows.values() if r.born == night]
@@ -134,7 +149,7 @@ def spoiled_rows(book: Book, feed: str, night: int) -> Iterator[tuple[Row, Injec
             yield dict(row), injected("duplicate_exact", key, DUPLICATE, "", 0)
         elif drawn < conflicting and (record := table_of(book, feed).rows[key]).born == 0:
             older = _older(feed, next(iter(render(book, feed, record))))
-            yield older, injected("duplicate_conflicting", key, DUPLICATE, "older version, another text", 0)
+            yield older, injected("duplicate_conflicting", key, STALE, "older version, another text", 0)
     for broken in book.broken.get(feed, []):
         if broken.since <= night:
             yield dict(broken.row), injected(broken.kind, broken.key, QUARANTINE, broken.detail, broken.since)

@@ -35,6 +35,7 @@ class World:
         self._lock = threading.RLock()
         self._cache: OrderedDict[tuple[str, str, int], list[tuple[Row, Injected | None]]] = OrderedDict()
         self._passed = 0
+        self.bill_totals: dict[tuple[str, str], dict[str, tuple[str, int]]] = {}
         self._maker = FirmMaker(seed, dirt)
         self.books = {p: Book(p, seed, dirt) for p in PROVINCES}
         self.firms = self._maker.population(customers)
