@@ -1,0 +1,32 @@
+"""集中账务计费系统: a file drop, a directory or SFTP (docs/interfaces.md, "Files")."""
+
+from __future__ import annotations
+
+from adapters.feed import Feed, System
+from adapters.protocol import Source
+from adapters.transports.files import FileSource
+from adapters.transports.patience import Patience
+from hub.settings import Connection
+from schemas.batch import Layout
+from schemas.contract import Contract
+from schemas.contracts.billing import ACCOUNT, BILL, BILL_ITEM, PAYMENT
+
+
+def _feed(contract: Contract, layout: Layout) -> Feed:
+    return Feed(contract, "files", layout, contract.unit)
+
+
+def _open(feed: Feed, province: str, connection: Connection, patience: Patience) -> Source:
+    return FileSource(connection, province, feed.layout, patience)
+
+
+SYSTEM = System(
+    "billing",
+    (
+        _feed(ACCOUNT, Layout.FIXED),
+        _feed(BILL, Layout.DELIMITED),
+        _feed(BILL_ITEM, Layout.DELIMITED),
+        _feed(PAYMENT, Layout.FIXED),
+    ),
+    _open,
+)
