@@ -1,0 +1,105 @@
+"""Which golden customer each source customer is, with an id that outlives the night.
+
+An id belongs to its *home*: the source customer it was first given to (the smallest of them). A group of source customers
+takes the oldest id at home in it; so a merge keeps the older id, and a split gives each part back the id it had. A group
+that houses none keeps the id it has now, where no other group does; else it is given a new one, in the order of the
+smallest source key. An unchanged group keeps its rows: no new version is written.
+"""
+
+from __future__ import annotations
+
+import duckdb
+from sqlalchemy import Connection, text
+
+from hub.errors import NotFound
+from identity.versions import Versioned
+
+CROSSWALK = Versioned(
+    table="core.crosswalk",
+    key=("system", "province", "customer_key"),
+    values=("customer_id", "rule", "evidence"),
+    json=("evidence",),
+)
+HISTORY = "select system, province, customer_key, customer_id, recorded_from, recorded_to from core.crosswalk"
+
+# Strongest first; what is not named here comes after, in the order of its name.
+_RULES = ("uscc", "org_code")
+
+_IDS = """
+create or replace temp table home as
+select customer_id, substr(customer_id, 3)::bigint as number, node.node from (
+    select customer_id, system, province, customer_key from history
+    qualify row_number() over (partition by customer_id order by recorded_from, system, province, customer_key) = 1
+) left join node using (system, province, customer_key);
+
+create or replace temp table at_home as
+select component, min(number) as number from home join customer_group using (node) group by component;
+
+create or replace temp table held as
+with claims as (
+    select substr(history.customer_id, 3)::bigint as number, customer_group.component, min(node.node) as node
+    from history join node using (system, province, customer_key) join customer_group using (node)
+    where history.recorded_to is null and customer_group.component not in (select component from at_home)
+    group by all
+), free as (
+    select * from claims where number not in (select number from at_home)
+    qualify row_number() over (partition by number order by node) = 1
+)
+select component, min(number) as number from free group by component;
+
+create or replace table group_id as
+with known as (select * from at_home union all select * from held),
+newest as (select coalesce(max(number), 0) as number from home),
+every as (select distinct component from customer_group),
+given as (
+    select component, newest.number + row_number() over (order by component) as number
+    from every, newest where component not in (select component from known)
+)
+select component, 'BC' || lpad(number::varchar, 8, '0') as customer_id, false as minted from known
+union all
+select component, 'BC' || lpad(number::varchar, 8, '0'), true from given;
+"""
+# Why each source customer is where it is: for each rule, the value shared and the first of those it is shared with.
+_ROWS = """
+create or replace table crosswalk_new as
+with both_ways as (
+    select a as node, b as other, rule, value from edge union all select b, a, rule, value from edge
+), reason as (
+    select node, rule, value, min(other) as other from both_ways group by all
+), evidence as (
+    select reason.node, list(
+        {{'rule': rule, 'with': system || '/' || province || '/' || customer_key, 'value': value}}
+        order by coalesce(nullif(list_position({rules}, rule), 0), 99), rule, value
+    ) as reasons
+    from reason join node on node.node = reason.other group by reason.node
+)
+select node.system, node.province, node.customer_key, group_id.customer_id,
+    coalesce(evidence.reasons[1].rule, 'alone') as rule, coalesce(to_json(evidence.reasons), '[]'::json)::varchar as evidence
+from node join customer_group using (node) join group_id using (component) left join evidence using (node)
+"""
+
+
+def assign(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes `crosswalk_new` from `node`, `customer_group`, `edge` and the crosswalk's `history`."""
+    connection.execute(_IDS)
+    rules = ", ".join(f"'{rule}'" for rule in _RULES)
+    connection.execute(_ROWS.format(rules=f"[{rules}]"))
+
+
+def surviving_id(store: Connection, customer_id: str) -> str:
+    """The id under which a customer is known now: itself, or the one it was merged into. Raises NotFound."""
+    found = store.execute(
+        text("""
+        with home as (
+            select system, province, customer_key from core.crosswalk where customer_id = :id
+            order by recorded_to is null desc, recorded_from, system, province, customer_key
+        )
+        select current.customer_id from home join core.crosswalk current using (system, province, customer_key)
+        where current.recorded_to is null
+        order by current.customer_id <> :id limit 1
+        """),
+        {"id": customer_id},
+    ).scalar()
+    if found is None:
+        raise NotFound(f"no customer {customer_id}; ids look like BC00000001", customer_id=customer_id)
+    return str(found)

@@ -1,0 +1,179 @@
+"""One extract of a candidate publication: the rows of `core.*` visible at its sequence, in DuckDB, cited by hash.
+
+A row is visible at sequence S where `recorded_from <= S and (recorded_to is null or recorded_to > S)`; of a fact, the rows
+of the batches the candidate names. A version once recorded only ever gains its `recorded_to`, so reading table after table
+while a load goes on shows the same rows as one snapshot would.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+from sqlalchemy import Engine
+
+from hub.errors import FixConnection, RetryLater
+from hub.logging import redact
+from schemas.entities import ENTITIES, FACTS
+
+MEMORY_LIMIT = "1GB"
+LINEAGE = ("system", "province", "source_key", "batch_id", "row_no")
+
+# What identity and reconciliation read of each entity, beside its lineage. Personal columns stay in the task's own memory
+# and in its temporary files, which are removed when the task ends.
+IDENTITY_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "customer": (
+        "customer_key", "customer_name", "short_name", "uscc", "org_code", "licence_no", "customer_category", "list_status",
+        "industry", "address", "phone", "manager_id", "manager_name", "group_id_group", "customer_status", "parent_key",
+        "customer_id_crm",
+    ),
+    "account": (
+        "account_no", "customer_no_billing", "customer_name", "uscc", "org_code", "customer_id_crm", "address", "contact_phone",
+    ),
+    "product_order": ("customer_no_orders", "customer_name", "uscc", "customer_id_crm"),
+    "product": ("customer_key", "account_no"),
+}  # fmt: skip
+RECONCILE_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "account": ("account_no", "account_status", "opened_on", "customer_id_crm"),
+    "product": (
+        "product_id_crm", "customer_key", "account_no", "product_status", "started_on", "ended_on", "monthly_price_fen",
+    ),
+    "product_order": ("order_no", "product_id_crm", "order_action", "order_state"),
+    "bill": ("bill_no", "account_no", "bill_month", "item_count", "total_fen"),
+    "bill_item": ("bill_no", "account_no", "product_id_crm", "charge_item", "amount_fen", "charged_from"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Extract:
+    """`connection` holds the entities as tables of its schema `core`, and reads the store as `store` (read only)."""
+
+    connection: duckdb.DuckDBPyConnection
+    seq: int
+    entities: tuple[str, ...]
+
+    def digest(self) -> str:
+        """SHA-256 over every row's key, lineage and version, whatever their order: the same digest, the same extract."""
+        sums = {}
+        for entity in sorted(self.entities):
+            row = self.connection.execute(
+                "select count(*), coalesce(sum(md5_number_lower(concat_ws('|', system, province, source_key, batch_id, row_no))"
+                f"::hugeint), 0)::varchar from core.{entity}"
+            ).fetchone()
+            sums[entity] = row
+        return hashlib.sha256(json.dumps({"seq": self.seq, "tables": sums}, sort_keys=True).encode()).hexdigest()
+
+
+def merged(*columns: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The union of what several readers need of each entity."""
+    union: dict[str, tuple[str, ...]] = {}
+    for mapping in columns:
+        for entity, names in mapping.items():
+            union[entity] = tuple(dict.fromkeys((*union.get(entity, ()), *names)))
+    return union
+
+
+@contextmanager
+def open_extract(
+    engine: Engine, seq: int, columns: Mapping[str, tuple[str, ...]], fact_batches: Sequence[int] = ()
+) -> Iterator[Extract]:
+    """The extract, in a temporary DuckDB that is removed when the block ends.
+
+    Raises RetryLater where the store cannot be read, FixConnection where DuckDB's postgres extension is not installed.
+    """
+    with tempfile.TemporaryDirectory(prefix="bsshub-extract-") as folder, duck(Path(folder)) as connection:
+        attach_store(connection, engine, Path(folder))
+        connection.execute("create schema core")
+        for entity, names in columns.items():
+            query = _visible(entity, names, seq, fact_batches)
+            read_store(connection, f"core.{entity}", query)
+        yield Extract(connection, seq, tuple(columns))
+
+
+@contextmanager
+def duck(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB of this task alone. It may reach no network, and spills into `folder`."""
+    connection = duckdb.connect(
+        str(folder / "work.duckdb"),
+        config={
+            "memory_limit": MEMORY_LIMIT,
+            "temp_directory": str(folder / "spill"),
+            "preserve_insertion_order": "false",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        },
+    )
+    try:
+        connection.execute("set timezone = 'Asia/Shanghai'")
+        yield connection
+    finally:
+        connection.close()
+
+
+def read_store(connection: duckdb.DuckDBPyConnection, table: str, query: str) -> None:
+    """Makes `table` from a query the store runs, streamed out of it by binary COPY."""
+    quoted = query.replace("'", "''")
+    try:
+        connection.execute(f"create or replace table {table} as select * from postgres_query('store', '{quoted}')")
+    except duckdb.Error as error:
+        raise RetryLater(f"the store could not be read for {table}: {redact(str(error))[:500]}", table=table) from None
+
+
+def attach_store(connection: duckdb.DuckDBPyConnection, engine: Engine, folder: Path) -> None:
+    """Attaches the store read only, as `store`."""
+    load_postgres(connection, folder)
+    url = engine.url
+    options = {
+        "host": url.host or url.query.get("host"),
+        "port": url.port or url.query.get("port"),
+        "user": url.username,
+        "password": url.password,
+        "database": url.database,
+    }
+    given = ", ".join(f"{key} '{_quoted(value)}'" for key, value in options.items() if value is not None)
+    try:
+        # A secret, not a connection string: DuckDB quotes the string in its errors.
+        connection.execute(f"create secret store_login (type postgres, {given})")
+        connection.execute("attach '' as store (type postgres, read_only, secret store_login)")
+    except duckdb.Error as error:
+        raise RetryLater(f"the store does not answer: {redact(str(error))[:500]}") from None
+
+
+def load_postgres(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Loads the postgres extension from its wheel. DuckDB finds an extension's entry point by the file's name, which the
+    wheel shortens, hence the link."""
+    spec = importlib.util.find_spec("duckdb_extension_postgres")
+    if spec is None or spec.origin is None:
+        raise FixConnection("the package duckdb-extension-postgres is not installed")
+    file = Path(spec.origin).parent / "extensions" / f"v{duckdb.__version__}" / "postgres.duckdb_extension"
+    link = folder / "postgres_scanner.duckdb_extension"
+    link.symlink_to(file)
+    connection.execute(f"load '{_quoted(link)}'")
+
+
+def _quoted(value: object) -> str:
+    return str(value).replace("'", "''")
+
+
+def _visible(entity: str, names: Sequence[str], seq: int, fact_batches: Sequence[int]) -> str:
+    unknown = set(names) - {column.name for column in ENTITIES[entity].columns}
+    if unknown:
+        raise ValueError(f"core.{entity} has no columns {sorted(unknown)}")
+    if entity in FACTS:
+        batches = ", ".join(str(int(batch)) for batch in fact_batches) or "null"
+        selected = ", ".join((*LINEAGE, *names))
+        return (
+            f"select {selected} from core.{entity} where batch_id in ({batches}) and (recorded_to is null or recorded_to > {seq})"
+        )
+    selected = ", ".join((*LINEAGE, "source_version", *names))
+    return (
+        f"select {selected} from core.{entity} where not is_deleted "
+        f"and recorded_from <= {seq} and (recorded_to is null or recorded_to > {seq})"
+    )

@@ -1,0 +1,89 @@
+"""From source customers to golden customers: one run over one candidate publication."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+from sqlalchemy import Engine
+
+from identity.components import components
+from identity.crosswalk import CROSSWALK, HISTORY, assign
+from identity.extract import IDENTITY_COLUMNS, Extract, open_extract, read_store
+from identity.golden import GOLDEN, PROVENANCE, survive
+from identity.linking import DeterministicLinker, Linker
+from identity.sources import prepare
+from identity.versions import alone, find_changes, write_changes
+from store import sequence
+
+_WRITTEN = ((CROSSWALK, "crosswalk_new"), (GOLDEN, "golden_customer_new"), (PROVENANCE, "golden_provenance_new"))
+
+
+@dataclass(frozen=True)
+class ResolveSummary:
+    """What a run did. `seq` is the sequence at which its result is visible, `extract` the digest of what it read.
+
+    `merged` customers now go by another's id; `gone` have no source record left; `signals` count what was seen and not acted
+    upon, by kind.
+    """
+
+    seq: int
+    extract: str
+    customers: int
+    source_customers: int
+    new: int
+    merged: int
+    gone: int
+    unchanged: int
+    signals: dict[str, int] = field(default_factory=dict)
+
+
+def resolve(engine: Engine, seq: int, *, linker: Linker | None = None, extract: Extract | None = None) -> ResolveSummary:
+    """Links the source customers visible at `seq`, keeps or gives ids, and writes crosswalk, golden records and provenance in
+    one transaction. Doing it twice changes nothing. `extract`: one already open, of at least `IDENTITY_COLUMNS`.
+
+    Raises RetryLater where the store cannot be read or written.
+    """
+    if extract is None:
+        with open_extract(engine, seq, IDENTITY_COLUMNS) as own:
+            return resolve(engine, seq, linker=linker, extract=own)
+    connection = extract.connection
+    prepare(connection)
+    (linker or DeterministicLinker()).link(connection)
+    components(connection, "node", "edge", "customer_group")
+    with alone(engine, "identity") as store:
+        read_store(connection, "history", HISTORY)
+        assign(connection)
+        survive(connection)
+        changed = [(versioned, find_changes(connection, versioned, wanted)) for versioned, wanted in _WRITTEN]
+        written_at = seq
+        if any(changes for _, changes in changed):
+            written_at = sequence.advance(store)
+            for versioned, _ in changed:
+                write_changes(store, connection, versioned, written_at)
+        return _summary(connection, written_at, extract.digest())
+
+
+def _summary(connection: duckdb.DuckDBPyConnection, seq: int, digest: str) -> ResolveSummary:
+    counts = connection.execute("""
+        with before as (select distinct customer_id from crosswalk_current),
+        now as (select distinct customer_id from crosswalk_new),
+        lost as (select customer_id from before anti join now using (customer_id)),
+        still_there as (
+            select distinct history.customer_id from history semi join node using (system, province, customer_key)
+            where recorded_to is null
+        )
+        select (select count(*) from now), (select count(*) from node), (select count(*) from group_id where minted),
+            (select count(*) from lost semi join still_there using (customer_id)),
+            (select count(*) from lost anti join still_there using (customer_id)),
+            (select count(*) from now anti join (
+                select customer_id from crosswalk_opening union select customer_id from golden_customer_opening
+            ) touched using (customer_id))
+    """).fetchone()
+    customers, nodes, new, merged, gone, unchanged = (int(count) for count in counts or ())
+    signals: list[tuple[Any, ...]] = connection.execute(
+        "select kind, count(*) from signal group by kind order by kind"
+    ).fetchall()
+    by_kind = {str(kind): int(count) for kind, count in signals}
+    return ResolveSummary(seq, digest, customers, nodes, new, merged, gone, unchanged, by_kind)

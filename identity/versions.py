@@ -1,0 +1,132 @@
+"""Writing versioned tables: what changed is found in DuckDB, and written by COPY and one set-based statement.
+
+A version is closed (`recorded_to`) and a new one opened (`recorded_from`) only where something differs, so that doing it
+twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import psycopg
+from sqlalchemy import Connection, Engine, text
+
+from hub.errors import RetryLater
+from identity.extract import read_store
+
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Versioned:
+    """A table of versions: one open row a `key`; `json` are those of `values` that the store keeps as jsonb."""
+
+    table: str
+    key: tuple[str, ...]
+    values: tuple[str, ...]
+    json: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.table.rpartition(".")[2]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (*self.key, *self.values)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How many versions were closed and opened."""
+
+    closed: int
+    opened: int
+
+    def __bool__(self) -> bool:
+        return bool(self.closed or self.opened)
+
+
+@contextmanager
+def alone(engine: Engine, what: str) -> Iterator[Connection]:
+    """A transaction on the store in which nobody else does `what`; it waits for its turn, commits at the end."""
+    with engine.begin() as store:
+        store.execute(text("select pg_advisory_xact_lock(hashtext(:what))"), {"what": f"bsshub.{what}"})
+        yield store
+
+
+def find_changes(connection: duckdb.DuckDBPyConnection, versioned: Versioned, wanted: str, *, scope: str = "true") -> Changes:
+    """Compares `wanted` with the store's open versions; makes `NAME_closing` and `NAME_opening`.
+
+    `scope` is a condition over `current`: open versions outside it are left alone.
+    """
+    name, key = versioned.name, ", ".join(versioned.key)
+    selected = ", ".join(f"{column}::text as {column}" if column in versioned.json else column for column in versioned.columns)
+    read_store(connection, f"{name}_current", f"select {selected} from {versioned.table} where recorded_to is null")
+    differs = " or ".join(f"{_comparable(versioned, 'wanted', c)} is distinct from {_comparable(versioned, 'current', c)}"
+                          for c in versioned.values)  # fmt: skip
+    joined = " and ".join(f"wanted.{column} = current.{column}" for column in versioned.key)
+    columns = ", ".join(f"wanted.{column}" for column in versioned.columns)
+    first = versioned.key[0]
+    connection.execute(
+        f"create or replace table {name}_opening as select {columns} from {wanted} wanted "
+        f"left join {name}_current current on {joined} where current.{first} is null or {differs}"
+    )
+    connection.execute(
+        f"create or replace table {name}_closing as "
+        f"select {key} from {name}_current current anti join {wanted} wanted using ({key}) where {scope} "
+        f"union all select {key} from {name}_opening semi join {name}_current using ({key})"
+    )
+    return Changes(_count(connection, f"{name}_closing"), _count(connection, f"{name}_opening"))
+
+
+def write_changes(store: Connection, connection: duckdb.DuckDBPyConnection, versioned: Versioned, seq: int) -> None:
+    """Closes and opens what `find_changes` found, at `seq`, inside the caller's transaction."""
+    name, key = versioned.name, ", ".join(versioned.key)
+    store.execute(text(f"create temp table {name}_closing on commit drop as select {key} from {versioned.table} limit 0"))
+    copy_in(store, connection, f"select {key} from {name}_closing", f"{name}_closing", versioned.key)
+    store.execute(text(f"analyze {name}_closing"))
+    joined = " and ".join(f"version.{column} = closing.{column}" for column in versioned.key)
+    store.execute(
+        text(
+            f"update {versioned.table} version set recorded_to = :seq from {name}_closing closing "
+            f"where {joined} and version.recorded_to is null"
+        ),
+        {"seq": seq},
+    )
+    columns = (*versioned.columns, "recorded_from")
+    query = f"select {', '.join(versioned.columns)}, {int(seq)} as recorded_from from {name}_opening order by {key}"
+    copy_in(store, connection, query, versioned.table, columns)
+
+
+def copy_in(store: Connection, connection: duckdb.DuckDBPyConnection, query: str, table: str, columns: Sequence[str]) -> None:
+    """Streams the rows of a DuckDB query into a table of the store by COPY, inside the caller's transaction."""
+    driver = store.connection.driver_connection
+    if not isinstance(driver, psycopg.Connection):
+        raise TypeError(f"the store is written through psycopg, not {type(driver).__name__}")
+    with tempfile.TemporaryDirectory(prefix="bsshub-copy-") as folder:
+        file = Path(folder) / "rows.csv"
+        connection.execute(f"copy ({query}) to '{file}' (format csv, header false, nullstr '\\N', force_quote *)")
+        statement = f"copy {table} ({', '.join(columns)}) from stdin (format csv, null '\\N')"
+        try:
+            with file.open("rb") as rows, driver.cursor().copy(statement.encode()) as copy:
+                while chunk := rows.read(CHUNK):
+                    copy.write(chunk)
+        except psycopg.Error as error:
+            # PostgreSQL quotes the row in its message, and the row may hold personal values.
+            raise RetryLater(f"{table} could not be written ({error.sqlstate})", table=table) from None
+
+
+def _comparable(versioned: Versioned, side: str, column: str) -> str:
+    """jsonb comes back with spaces, its keys in jsonb's own order (shorter first, then by bytes): write them in that order."""
+    value = f"{side}.{column}"
+    return f"json({value})::varchar" if column in versioned.json else value
+
+
+def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    row = connection.execute(f"select count(*) from {table}").fetchone()
+    return int(row[0]) if row else 0
