@@ -23,7 +23,7 @@ def is_ascii(column: pa.BinaryArray) -> bool:
 def decode_column(column: pa.BinaryArray, encoding: str) -> tuple[pa.Array, Mask | None]:
     """The column as text, and which of its values did not decode (None: all did). A value that did not is NULL."""
     if is_ascii(column):
-        return column.cast(pa.string()), None
+        return column.view(pa.string()), None
     encoded = column.dictionary_encode()
     texts, bad = _decode_distinct(encoded.dictionary, encoding)
     decoded = pa.DictionaryArray.from_arrays(encoded.indices, texts)

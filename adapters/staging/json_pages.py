@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from adapters.protocol import LandedBytes
 from adapters.staging.drift import check_names
-from adapters.staging.rows import FAULT, LENGTH, OBJECT, OFFSET, ROW_NO, SplitJob, TextRows
+from adapters.staging.rows import FAULT, LENGTH, OBJECT, OFFSET, ROW_NO, SplitJob, TextRows, ready
 from adapters.staging.session import session
 from adapters.staging.typing_sql import sql_text
 from hub.errors import RefuseDelivery
@@ -31,7 +31,7 @@ def json_jobs(contract: Contract, objects: Sequence[LandedBytes]) -> Iterator[Sp
     for batch in _batches(objects):
         rows = _rows(connection, contract, batch, objects, first_row_no)
         first_row_no += rows.table.num_rows
-        yield lambda rows=rows: rows
+        yield ready(rows)
 
 
 def _batches(objects: Sequence[LandedBytes]) -> Iterator[list[tuple[int, str]]]:

@@ -58,7 +58,9 @@ def index_lines(data: bytes) -> Lines:
 
 
 def _count(marks: Mask, starts: Positions) -> Positions:
-    counted: Positions = np.add.reduceat(marks.view(np.uint8), starts, dtype=np.int64)
+    """How many marks each line has, added up in as few bits as the longest line allows (eight are ten times faster)."""
+    longest = int(np.diff(starts, append=len(marks)).max(initial=0))
+    counted: Positions = np.add.reduceat(marks.view(np.uint8), starts, dtype=np.uint8 if longest < 256 else np.int64)
     return counted
 
 
@@ -79,7 +81,8 @@ class Delimited:
     fields: int
 
     def misfits(self, lines: Lines) -> Mask:
-        return _count(np.frombuffer(lines.data, np.uint8) == BAR, lines.starts) != self.fields - 1
+        misfit: Mask = _count(np.frombuffer(lines.data, np.uint8) == BAR, lines.starts) != self.fields - 1
+        return misfit
 
     def split(self, data: bytes, records: int) -> Sequence[pa.BinaryArray]:
         if not records:

@@ -27,6 +27,11 @@ class TextRows:
 SplitJob = Callable[[], TextRows]
 
 
+def ready(rows: TextRows) -> SplitJob:
+    """The job of rows already split."""
+    return lambda: rows
+
+
 @dataclass(frozen=True)
 class Place:
     """Where records lie: one entry a record. `lengths` is None for pages, whose offsets are record indices."""

@@ -10,7 +10,7 @@ from lxml import etree
 
 from adapters.protocol import LandedBytes
 from adapters.staging.drift import check_names
-from adapters.staging.rows import Place, Positions, SplitJob, TextRows, good_table
+from adapters.staging.rows import Place, Positions, SplitJob, TextRows, good_table, ready
 from hub.errors import RefuseDelivery
 from schemas.contract import Contract
 
@@ -23,7 +23,7 @@ def soap_jobs(contract: Contract, objects: Sequence[LandedBytes]) -> Iterator[Sp
         if records:
             rows = _rows(contract, records, landed.object.name, index, first_row_no)
             first_row_no += len(records)
-            yield lambda rows=rows: rows
+            yield ready(rows)
 
 
 def _parse(text: bytes, landed: LandedBytes) -> etree._Element:

@@ -18,19 +18,17 @@ BLANKS = (" ", "　")
 
 _INTEGER = "[+-]?[0-9]{1,19}"
 _YUAN = r"[+-]?([0-9]+|[0-9]{1,3}(,[0-9]{3})+)(\.[0-9]{1,2}0*)?"
+_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _TIME = r"[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
 
 
 def typed_rows(contract: Contract, relation: str) -> str:
     """SELECT of the staged columns but `_source`, over `relation`."""
-    columns = contract.columns
-    cleaned = ", ".join(f"{_clean(column)} AS {_name(column)}" for column in columns)
-    values = ", ".join(f"{_typed(column)} AS {_value(column)}" for column in columns)
-    result = ", ".join(f"{_value(column)} AS {_name(column)}" for column in columns)
+    values = ", ".join(f"{_typed(column)} AS {_value(column)}" for column in contract.columns)
+    result = ", ".join(f"{_value(column)} AS {_name(column)}" for column in contract.columns)
     return f"""
-        WITH cleaned AS (SELECT _row_no, _object, _offset, _length, _fault, {cleaned} FROM {relation}),
-        typed AS (SELECT *, {values} FROM cleaned)
-        SELECT _row_no, _object, _offset, _length, {result}, {_errors(contract)} AS _errors FROM typed"""
+        SELECT _row_no, _object, _offset, _length, {result}, {_errors(contract)} AS _errors
+        FROM (SELECT *, {values} FROM {relation})"""
 
 
 def sql_text(text: str) -> str:
@@ -54,59 +52,79 @@ def _clean(column: Column) -> str:
     name = _name(column)
     ends = " OR ".join(f"{test}({name}, {sql_text(blank)})" for blank in BLANKS for test in ("prefix", "suffix"))
     trimmed = f"CASE WHEN {ends} THEN trim({name}, {sql_text(''.join(BLANKS))}) ELSE {name} END"
-    nothing = MISSING
+    nothing: tuple[str, ...] = MISSING
     if column.type is Type.DATE:
         nothing += NULL_DATES + (OPEN_ENDED if column.open_ended else ())
     elif column.type is Type.TIMESTAMP:
         nothing += NULL_MOMENTS
-    return f"CASE WHEN ({trimmed}) IN ({sql_list(nothing)}) THEN NULL ELSE ({trimmed}) END"
+    return f"(CASE WHEN ({trimmed}) IN ({sql_list(nothing)}) THEN NULL ELSE ({trimmed}) END)"
 
 
-def _typed(column: Column) -> str:
-    name = _name(column)
+def _typed(column: Column) -> str:  # noqa: PLR0911 (one arm a type)
+    """The value of a field. Most fields hold nothing odd and are typed as they lie; only the others pay for cleaning."""
+    name, cleaned = _name(column), _clean(column)
     match column.type:
         case Type.TEXT:
-            return name
+            return cleaned
         case Type.CODE:
-            return _code(column)
+            return f"coalesce({_code(column, name)}, {_code(column, cleaned)})"
         case Type.INTEGER | Type.FEN:
-            return f"CASE WHEN regexp_full_match({name}, '{_INTEGER}') THEN TRY_CAST({name} AS BIGINT) END"
+            plain = f"TRY_CAST({name} AS BIGINT)"
+            return f"CASE WHEN {plain}::VARCHAR = {name} THEN {plain} ELSE {_integer(cleaned)} END"
         case Type.YUAN:
-            amount = f"TRY_CAST(replace({name}, ',', '') AS DECIMAL(30, 2))"
-            return f"CASE WHEN regexp_full_match({name}, '{_YUAN}') THEN TRY_CAST({amount} * 100 AS BIGINT) END"
+            return _yuan(cleaned)
         case Type.DATE:
-            return f"""CASE WHEN regexp_full_match({name}, '[0-9]{{8}}') THEN try_strptime({name}, '%Y%m%d')::DATE
-                WHEN regexp_full_match({name}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}') THEN TRY_CAST({name} AS DATE) END"""
+            nothing = sql_list((*NULL_DATES, *OPEN_ENDED))
+            plain = f"strlen({name}) = 8 AND NOT suffix({name}, ' ') AND {name} NOT IN ({nothing})"
+            return f"CASE WHEN {plain} THEN try_strptime({name}, '%Y%m%d')::DATE ELSE {_date(cleaned)} END"
         case Type.TIMESTAMP:
-            return _moment(name)
+            return _moment(cleaned)
         case Type.BOOLEAN:
-            return f"CASE WHEN {name} IN ('true', 't', '1') THEN true WHEN {name} IN ('false', 'f', '0') THEN false END"
+            return f"CASE WHEN {cleaned} IN ('true', 't', '1') THEN true WHEN {cleaned} IN ('false', 'f', '0') THEN false END"
 
 
-def _code(column: Column) -> str:
+def _integer(text: str) -> str:
+    return f"CASE WHEN regexp_full_match({text}, '{_INTEGER}') THEN TRY_CAST({text} AS BIGINT) END"
+
+
+def _yuan(text: str) -> str:
+    amount = f"TRY_CAST(replace({text}, ',', '') AS DECIMAL(30, 2))"
+    return f"CASE WHEN regexp_full_match({text}, '{_YUAN}') THEN TRY_CAST({amount} * 100 AS BIGINT) END"
+
+
+def _date(text: str) -> str:
+    return f"""CASE WHEN regexp_full_match({text}, '[0-9]{{8}}') THEN try_strptime({text}, '%Y%m%d')::DATE
+        WHEN regexp_full_match({text}, '{_DAY}') THEN TRY_CAST({text} AS DATE) END"""
+
+
+def _code(column: Column, text: str) -> str:
     table = CODE_TABLES[str(column.codes)]
     arms = " ".join(f"WHEN {sql_text(source)} THEN {sql_text(code.value)}" for source, code in table.items())
-    return f"CASE {_name(column)} {arms} END"
+    return f"CASE {text} {arms} END"
 
 
-def _moment(name: str) -> str:
+def _moment(text: str) -> str:
     """14 digits and SQL form are Shanghai time; RFC 3339 carries its own offset."""
-    day = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
     return f"""CASE
-        WHEN regexp_full_match({name}, '[0-9]{{14}}') THEN try_strptime({name}, '%Y%m%d%H%M%S')::TIMESTAMPTZ
-        WHEN regexp_full_match({name}, '{day}[ T]{_TIME}') THEN TRY_CAST({name} AS TIMESTAMP)::TIMESTAMPTZ
-        WHEN regexp_full_match({name}, '{day}[ T]{_TIME}(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)') THEN TRY_CAST({name} AS TIMESTAMPTZ)
+        WHEN regexp_full_match({text}, '[0-9]{{14}}') THEN try_strptime({text}, '%Y%m%d%H%M%S')::TIMESTAMPTZ
+        WHEN regexp_full_match({text}, '{_DAY}[ T]{_TIME}') THEN TRY_CAST({text} AS TIMESTAMP)::TIMESTAMPTZ
+        WHEN regexp_full_match({text}, '{_DAY}[ T]{_TIME}(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)') THEN TRY_CAST({text} AS TIMESTAMPTZ)
         END"""
 
 
 def _errors(contract: Contract) -> str:
+    """Only a row with a NULL that may be a fault is looked at closely."""
+    suspect = " OR ".join(_suspect(column) for column in contract.columns if column.required or column.type is not Type.TEXT)
     tests = [test for column in contract.columns for test in _faults(contract, column)]
-    anything = " OR ".join(condition for condition, _ in tests) or "false"
     named = ", ".join(f"CASE WHEN {condition} THEN {sql_text(fault)} END" for condition, fault in tests)
     return f"""CASE
         WHEN _fault IS NOT NULL THEN ['00{ErrorClass.TYPE}:' || _fault]
-        WHEN {anything} THEN list_filter([{named}], lambda fault: fault IS NOT NULL)
+        WHEN {suspect} THEN nullif(list_filter([{named}], lambda fault: fault IS NOT NULL), [])
         END"""
+
+
+def _suspect(column: Column) -> str:
+    return f"{_value(column)} IS NULL" + ("" if column.required else f" AND {_name(column)} <> ''")
 
 
 def _faults(contract: Contract, column: Column) -> list[tuple[str, str]]:
@@ -115,8 +133,8 @@ def _faults(contract: Contract, column: Column) -> list[tuple[str, str]]:
     faults = []
     if column.required:
         error = ErrorClass.PRIMARY_KEY if column.name in contract.key else ErrorClass.TYPE
-        faults.append((f"{_name(column)} IS NULL", f"{number}{error}:missing"))
+        faults.append((f"{_value(column)} IS NULL AND ({_clean(column)}) IS NULL", f"{number}{error}:missing"))
     if column.type is not Type.TEXT:
         error, fault = (ErrorClass.CODE_SET, "code") if column.type is Type.CODE else (ErrorClass.TYPE, "type")
-        faults.append((f"{_name(column)} IS NOT NULL AND {_value(column)} IS NULL", f"{number}{error}:{fault}"))
+        faults.append((f"{_value(column)} IS NULL AND ({_clean(column)}) IS NOT NULL", f"{number}{error}:{fault}"))
     return faults
