@@ -9,6 +9,7 @@ from pathlib import Path
 
 from simulator import billing_units
 from simulator.billing_units import Changes, Sent
+from simulator.charges import billed_month
 from simulator.layouts import (
     BY_UNIT,
     CRLF,
@@ -20,7 +21,7 @@ from simulator.layouts import (
     Layout,
     verf_record,
 )
-from simulator.nights import BILLING_DUE_DAY, day_of, month_before, month_bounds
+from simulator.nights import BILLING_DUE_DAY, day_of, month_bounds
 from simulator.world import World
 
 SPLIT_ROWS = 40_000
@@ -50,13 +51,17 @@ def drop(
 ) -> list[str]:
     """Writes a night's daily units, and on day 3 the monthly units of the month before. Returns the names in writing order.
 
+    A directory that a month's bills, due earlier, never reached gets them too: a story may begin after day 3.
+
     `units` keeps to some units (`00000` and `99999` are the control totals, which always cover all units of their period).
     `amend` is unit → key → column → new value, for a resend with changed content; the money of an amended row counts.
     """
     sender = _Sender(world, province, directory, resend, frozenset(units) if units is not None else None, amend or {}, split_rows)
     names = sender.send(night, night, DAILY, DAILY_CONTROL)
-    if day_of(night).day == BILLING_DUE_DAY:
-        names += sender.send(month_before(day_of(night)), night, MONTHLY, MONTHLY_CONTROL)
+    month = billed_month(night)
+    never_sent = not resend and not any(directory.glob(f"?_{province}_{month}_*.verf"))
+    if never_sent or day_of(night).day == BILLING_DUE_DAY:
+        names += sender.send(month, night, MONTHLY, MONTHLY_CONTROL)
     return names
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from simulator.book import DUPLICATE, QUARANTINE, STALE, Book, BrokenRow, Injected
 from simulator.nights import share
-from simulator.views import KEYS, ROW_FEEDS, Row, clean_rows, render, rfc3339, table_of, version_column
+from simulator.views import KEYS, ROW_FEEDS, Row, render, rfc3339, table_of, version_column
 
 LATE_BROKEN = 30
 _CODE_COLUMNS = {
@@ -130,26 +130,42 @@ def _older(feed: str, row: Row) -> Row:
     return {**row, column: f"{row.get(column) or ''}(旧)", version: older}
 
 
-def spoiled_rows(book: Book, feed: str, night: int) -> Iterator[tuple[Row, Injected | None]]:
-    """Every row a system shows on a night, with the instance of dirt when it is a repeat or broken. Unsorted."""
-    key_column, dirt, system = KEYS[feed], book.dirt, feed.split(".")[0]
+def _repeated(book: Book, feed: str, key: str, *, born: int) -> str:
+    """How a row is repeated: its expected outcome, or nothing. The same for a row on every night."""
+    dirt = book.dirt
+    if not dirt.duplicates or feed not in _TEXT_COLUMNS:
+        return ""
+    drawn = share(book.seed, "repeat", feed, book.province, key)
+    if drawn >= dirt.duplicates:
+        return ""
+    if drawn >= dirt.duplicates * dirt.conflicting_share:
+        return DUPLICATE
+    return "" if born else STALE
 
-    def injected(kind: str, key: str, expected: str, detail: str, since: int) -> Injected:
-        return Injected(kind, system, feed, book.province, key, expected, detail, since)
 
-    repeats = feed in _TEXT_COLUMNS and dirt.duplicates > 0
-    conflicting = dirt.duplicates * dirt.conflicting_share
-    for row in clean_rows(book, feed, night):
-        yield row, None
-        if not repeats:
-            continue
-        key = str(row[key_column])
-        drawn = share(book.seed, "repeat", feed, book.province, key)
-        if conflicting <= drawn < dirt.duplicates:
-            yield dict(row), injected("duplicate_exact", key, DUPLICATE, "", 0)
-        elif drawn < conflicting and (record := table_of(book, feed).rows[key]).born == 0:
-            older = _older(feed, next(iter(render(book, feed, record))))
-            yield older, injected("duplicate_conflicting", key, STALE, "older version, another text", 0)
+def spoiled_rows(book: Book, feed: str, night: int) -> Iterator[Row]:
+    """Every row a system shows on a night, repeats and broken rows included. Unsorted."""
+    for record in table_of(book, feed).at(night):
+        for row in render(book, feed, record):
+            yield row
+            repeated = _repeated(book, feed, record.key, born=record.born)
+            if repeated == DUPLICATE:
+                yield dict(row)
+            elif repeated == STALE:
+                yield _older(feed, next(iter(render(book, feed, table_of(book, feed).rows[record.key]))))
     for broken in book.broken.get(feed, []):
         if broken.since <= night:
-            yield dict(broken.row), injected(broken.kind, broken.key, QUARANTINE, broken.detail, broken.since)
+            yield dict(broken.row)
+
+
+def injected(book: Book, feed: str, night: int) -> Iterator[Injected]:
+    """The repeats and broken rows among `spoiled_rows`."""
+    system = feed.split(".", maxsplit=1)[0]
+    kinds = {DUPLICATE: "duplicate_exact", STALE: "duplicate_conflicting"}
+    for record in table_of(book, feed).at(night) if feed in _TEXT_COLUMNS else ():
+        outcome = _repeated(book, feed, record.key, born=record.born)
+        if outcome:
+            yield Injected(kinds[outcome], system, feed, book.province, record.key, outcome, "", record.born)
+    for broken in book.broken.get(feed, []):
+        if broken.since <= night:
+            yield Injected(broken.kind, system, feed, book.province, broken.key, QUARANTINE, broken.detail, broken.since)

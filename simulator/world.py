@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from simulator import catalogue, clientele, contradictions, events, fulfilment, spoil
 from simulator.book import Book, Injected
+from simulator.charges import Bill
 from simulator.dirt import DirtRates
 from simulator.firms import FirmMaker
 from simulator.nights import BASE_NIGHT, FIRST_NIGHT, night_index
@@ -33,9 +34,10 @@ class World:
         self.customers = customers
         self.dirt = dirt
         self._lock = threading.RLock()
-        self._cache: OrderedDict[tuple[str, str, int], list[tuple[Row, Injected | None]]] = OrderedDict()
+        self._cache: OrderedDict[tuple[str, str, int], list[Row]] = OrderedDict()
         self._passed = 0
         self.bill_totals: dict[tuple[str, str], dict[str, tuple[str, int]]] = {}
+        self.kept_bills: dict[tuple[str, str], list[Bill]] = {}
         self._maker = FirmMaker(seed, dirt)
         self.books = {p: Book(p, seed, dirt) for p in PROVINCES}
         self.firms = self._maker.population(customers)
@@ -63,19 +65,19 @@ class World:
         crm and group rows hold JSON-able values in the source's form; orders rows hold Python str, int, datetime, None.
         Broken rows and repeats are among them. Raises KeyError for another feed. Do not change the rows.
         """
-        return [row for row, _ in self._shown(feed, province, night)]
+        return list(self._shown(feed, province, night))
 
     def injected(self, feed: str, province: str, night: str) -> list[Injected]:
-        """The broken rows and repeats among `rows`, in their order."""
-        return [dirt for _, dirt in self._shown(feed, province, night) if dirt]
+        """The broken rows and repeats among `rows`, by key."""
+        index = self.reach(night)
+        return sorted(spoil.injected(self.books[province], feed, index), key=lambda i: (i.key, i.kind, i.detail))
 
     def stream(self, feed: str, province: str, night: str) -> Iterator[Row]:
         """The rows of `rows`, unsorted, without keeping them."""
         index = self.reach(night)
-        for row, _ in spoil.spoiled_rows(self.books[province], feed, index):
-            yield row
+        yield from spoil.spoiled_rows(self.books[province], feed, index)
 
-    def _shown(self, feed: str, province: str, night: str) -> list[tuple[Row, Injected | None]]:
+    def _shown(self, feed: str, province: str, night: str) -> list[Row]:
         if feed not in ROW_FEEDS:
             raise KeyError(f"{feed}: row feeds are {', '.join(ROW_FEEDS)}")
         index = self.reach(night)
@@ -84,7 +86,7 @@ class World:
             if cached is None:
                 version, key = version_column(feed), KEYS[feed]
                 cached = list(spoil.spoiled_rows(self.books[province], feed, index))
-                cached.sort(key=lambda shown: (shown[0][version], shown[0][key]))
+                cached.sort(key=lambda row: (str(row[version]), str(row[key])))
                 self._cache[feed, province, index] = cached
                 self._shrink()
             self._cache.move_to_end((feed, province, index))
