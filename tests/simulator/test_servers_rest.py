@@ -225,10 +225,12 @@ def test_rudeness_is_the_same_for_a_seed_at_the_stated_rates_and_never_three_tim
 
 def test_a_client_of_three_attempts_gets_every_row_from_a_rude_system() -> None:
     clock = Clock()
-    met, rows, cursor = set(), [], None
+    met: set[int] = set()
+    rows: list[dict[str, Any]] = []
+    cursor: str | None = None
     with crm(replace(Rudeness(), busy_rate=0.1, fail_rate=0.1), clock) as (client, _, _):
         while cursor is not None or not rows:
-            query = {"limit": "10", **({"cursor": cursor} if cursor else {})}
+            query = {"limit": "10"} | ({"cursor": cursor} if cursor else {})
             for _ in range(4):  # an expired token is not an attempt
                 answer = client.get(**query)
                 met.add(answer.status_code)

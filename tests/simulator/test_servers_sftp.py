@@ -51,7 +51,6 @@ def connected(server: SftpServer, password: str = LOGIN.password, host_key: str 
 def read(sftp: paramiko.SFTPClient, timeout: float = 20) -> bytes:
     sftp.get_channel().settimeout(timeout)  # type: ignore[union-attr]
     with sftp.open("/drop/i_js_20260305_01001_00_001.dat", "rb") as file:
-        file.prefetch(len(BIG))
         return file.read()
 
 
