@@ -1,0 +1,1 @@
+"""`bsshub`: the operator's and the engineer's hand on the hub, over `pipeline/`."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from hub.periods import PeriodKind
+from hub.periods import PeriodKind, ends_at
 from schemas.codes import CODE_TABLES
 
 
@@ -206,6 +207,11 @@ class Contract(Fact):
     @property
     def feed_id(self) -> str:
         return f"{self.system}.{self.feed}"
+
+    def due_at(self, period: str) -> datetime:
+        """When the period must have come, Shanghai time: the morning after a day, the due day after a month (DOMAIN §3)."""
+        after = ends_at(period)
+        return after.replace(day=self.due_day or after.day, hour=self.due_hour)
 
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)

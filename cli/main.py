@@ -1,0 +1,231 @@
+"""`bsshub`: every command. Each opens the hub, calls one function of `pipeline/` or `report/`, and shows what came back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.output import as_json, console, errors_told, show
+from hub.logging import configure
+from hub.settings import settings
+
+app = typer.Typer(
+    name="bsshub",
+    help="The big-customer integration hub: pull, gate, load, unify, reconcile, publish — and prove it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # locals hold credentials and people's data
+)
+quarantine_app = typer.Typer(help="Rows that were refused, with their reason; and their replay.", invoke_without_command=True)
+app.add_typer(quarantine_app, name="quarantine")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Province = Annotated[str | None, typer.Option(help="Only this province, for example gd.")]
+FeedOption = Annotated[str | None, typer.Option("--feed", help="Only this feed, for example billing.account.")]
+Limit = Annotated[int, typer.Option(help="At most so many rows.", min=1)]
+FeedArgument = Annotated[str, typer.Argument(help="A feed, for example billing.account.")]
+Period = Annotated[str, typer.Option(help="YYYYMMDD for a daily feed, YYYYMM for a monthly one.")]
+Night = Annotated[str, typer.Option(help="The night to run, YYYYMMDD (Shanghai date).")]
+
+
+@app.callback()
+def _set_up(verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens, to stderr.")] = False) -> None:
+    configure(20 if verbose else 30)
+
+
+@app.command()
+def feeds(json_output: Json = False) -> None:
+    """Every feed: system, transport, contract, schedule, last period, state."""
+    from pipeline import open_hub
+    from report import queries
+
+    with errors_told(), open_hub() as hub:
+        show(queries.feeds(hub.engine), json_output=json_output, title="Feeds")
+
+
+@app.command()
+def check(
+    system: Annotated[str | None, typer.Argument(help="Only this system, for example crm.")] = None,
+    json_output: Json = False,
+) -> None:
+    """Connect to the sources, compare their columns with the contracts, touch nothing."""
+    from pipeline import check_sources
+
+    with errors_told():
+        found = check_sources(system)
+    show([result.row() for result in found], json_output=json_output, title="Sources")
+    if any(not result.ok for result in found):
+        raise typer.Exit(1)
+
+
+@app.command()
+def pull(feed: FeedArgument, period: Period, province: Province = None, json_output: Json = False) -> None:
+    """One period of one feed through pull, gate and load, without Airflow."""
+    from pipeline import PROVINCES, open_hub, run_feed
+
+    with errors_told(), open_hub() as hub:
+        done = [row for code in ([province] if province else PROVINCES) for row in run_feed(hub, feed, code, period)]
+    show(done, json_output=json_output, title=f"{feed} {period}")
+
+
+@app.command()
+def cycle(night: Night, json_output: Json = False) -> None:
+    """Every feed of a night and the unify chain once, without Airflow."""
+    from pipeline import open_hub, run_cycle
+
+    with errors_told(), open_hub() as hub:
+        result = run_cycle(hub, night)
+    show(result.feeds, json_output=json_output, title=f"Night {night}")
+    if not json_output:
+        console.print(result.unify.sentence())
+    if result.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def batches(
+    feed: FeedOption = None,
+    province: Province = None,
+    period: Annotated[str | None, typer.Option(help="Only this period.")] = None,
+    state: Annotated[str | None, typer.Option(help="landed, gated, loaded, refused or superseded.")] = None,
+    limit: Limit = 50,
+    json_output: Json = False,
+) -> None:
+    """Batches with their row and money conservation, newest first."""
+    from pipeline import open_hub
+    from report import queries
+
+    with errors_told(), open_hub() as hub:
+        rows = queries.batches(hub.engine, feed=feed, province=province, period=period, state=state, limit=limit)
+    show(rows, json_output=json_output, title="Batches")
+
+
+@quarantine_app.callback()
+def quarantine(
+    context: typer.Context,
+    feed: FeedOption = None,
+    batch: Annotated[int | None, typer.Option(help="Only this batch.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Only this record error code.")] = None,
+    limit: Limit = 50,
+    json_output: Json = False,
+) -> None:
+    """List quarantined rows: where they stand in which file, the record error, the rule. Never their content."""
+    if context.invoked_subcommand:
+        return
+    from pipeline import open_hub
+    from report import queries
+
+    with errors_told(), open_hub() as hub:
+        rows = queries.quarantine(hub.engine, feed=feed, batch=batch, reason=reason, limit=limit)
+    show(rows, json_output=json_output, title="Quarantine")
+
+
+@quarantine_app.command("replay")
+def quarantine_replay(
+    batch: Annotated[int, typer.Option(help="The batch whose quarantined rows are to be judged again.")],
+    json_output: Json = False,
+) -> None:
+    """Judge a batch again from its landed bytes, after a contract was corrected; accepted rows are loaded."""
+    from pipeline import open_hub, replay
+
+    with errors_told(), open_hub() as hub:
+        show(replay(hub, batch), json_output=json_output, title=f"Replay of batch {batch}")
+
+
+@app.command()
+def breaks(
+    rule: Annotated[str | None, typer.Option(help="Only this rule.")] = None,
+    state: Annotated[str | None, typer.Option(help="Only this state, for example open.")] = None,
+    limit: Limit = 50,
+    json_output: Json = False,
+) -> None:
+    """Breaks between systems, most money at stake first."""
+    from pipeline import open_hub
+    from report import queries
+
+    with errors_told(), open_hub() as hub:
+        rows = queries.breaks(hub.engine, rule=rule, state=state, limit=limit)
+    show(rows, json_output=json_output, title="Breaks")
+
+
+@app.command()
+def customers(
+    search: Annotated[str | None, typer.Argument(help="Part of a name, a code, or a customer id.")] = None,
+    limit: Limit = 50,
+    json_output: Json = False,
+) -> None:
+    """The published big customers."""
+    from pipeline import open_hub
+    from report import queries
+
+    with errors_told(), open_hub() as hub:
+        rows = queries.customers(hub.engine, search=search, limit=limit)
+    show(rows, json_output=json_output, title="Customers")
+
+
+@app.command()
+def explain(customer: Annotated[str, typer.Argument(help="A customer id, for example BC00000001.")], json_output: Json = False) -> None:
+    """Each attribute of a customer: value, source, rule, batch, row, file; and why its records are one."""
+    from identity.explain import explain as explain_customer
+    from pipeline import open_hub
+
+    with errors_told(), open_hub() as hub:
+        explanation = explain_customer(hub.engine, customer)
+    if json_output:
+        print(as_json(explanation.as_dict()))
+        return
+    show(explanation.attributes(), json_output=False, title=f"{explanation.customer_id}: attributes")
+    show(explanation.members(), json_output=False, title="Source records, and why they are one")
+
+
+@app.command()
+def verify(json_output: Json = False) -> None:
+    """The invariants over the whole store; findings and exit 1 if any."""
+    from pipeline import open_hub, verify_store
+
+    with errors_told(), open_hub() as hub:
+        findings = verify_store(hub)
+    show([finding.row() for finding in findings], json_output=json_output, title="Findings", empty="none; the invariants hold")
+    if findings:
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(out: Annotated[Path | None, typer.Option(help="Where to write it; default .bsshub/report.")] = None) -> None:
+    """The auditors' pages."""
+    from pipeline import open_hub, write_report
+
+    with errors_told(), open_hub() as hub:
+        console.print(str(write_report(hub, out or settings().report_dir)), soft_wrap=True)
+
+
+@app.command()
+def url() -> None:
+    """The store's SQLAlchemy URL."""
+    from pipeline import store_url
+
+    with errors_told():
+        print(store_url())
+
+
+@app.command()
+def sim(
+    customers: Annotated[int, typer.Option(help="Big customers of the simulated world.", min=10)] = 2000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same world, byte for byte.")] = 20260305,
+    periods: Annotated[int, typer.Option(help="Nights to play, the last being 20260305.", min=1)] = 1,
+) -> None:
+    """The simulated systems alone, until Ctrl-C; writes the truth beside them."""
+    from cli.simulated import run
+
+    with errors_told():
+        run(customers=customers, seed=seed, periods=periods)
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()

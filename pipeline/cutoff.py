@@ -1,0 +1,69 @@
+"""Cut-off: which feeds of a night did not come by their due time, named in the ledger; the night goes on without them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from adapters.feeds import PROVINCES
+from hub.periods import now, period_for_cycle
+from pipeline.hub import Hub
+from schemas.contract import Contract
+from schemas.contracts import CONTRACTS
+from store import order, tables
+from store.attempts import attempt
+
+PASSED = ("loaded", "superseded")
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One feed of one province, and the period a night asks of it."""
+
+    contract: Contract
+    province: str
+    period: str
+
+    def __str__(self) -> str:
+        return f"{self.contract.feed_id} {self.province} {self.period}"
+
+
+def instances_of(cycle: str) -> list[Instance]:
+    """Every feed instance a night waits for."""
+    return [
+        Instance(contract, province, period_for_cycle(cycle, contract.period))
+        for contract in CONTRACTS.values()
+        for province in PROVINCES
+    ]
+
+
+def has_passed(connection: Connection, instance: Instance) -> bool:
+    """Whether a base delivery of the instance's period is loaded."""
+    table = tables.batch
+    statement = (
+        select(table.c.batch_id)
+        .where(table.c.system == instance.contract.system, table.c.feed == instance.contract.feed)
+        .where(table.c.province == instance.province, table.c.period == instance.period)
+        .where(table.c.state.in_(PASSED), table.c.kind.not_like("correction%"))
+        .limit(1)
+    )
+    return connection.execute(statement).first() is not None
+
+
+def outstanding(connection: Connection, cycle: str) -> Iterator[Instance]:
+    """The instances of the night that have not passed."""
+    return (instance for instance in instances_of(cycle) if not has_passed(connection, instance))
+
+
+def cutoff(hub: Hub, cycle: str, *, at: datetime | None = None, run_id: str | None = None) -> list[Instance]:
+    """Names the feeds of the night that are due `at` (now) and have not passed. A monthly feed whose due day is still ahead is
+    late for nobody and is not named."""
+    moment = at or now()
+    with attempt(hub.engine, "cutoff", period=cycle, run_id=run_id), hub.engine.begin() as connection:
+        late = [i for i in outstanding(connection, cycle) if i.contract.due_at(i.period) <= moment]
+        for instance in late:
+            order.note_missing(connection, instance.contract, instance.province, instance.period, cycle=cycle)
+    return late
