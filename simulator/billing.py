@@ -97,7 +97,7 @@ def drop_correction(
     unit: str = "01003",
     resend: int = 0,
 ) -> list[str]:
-    """Writes a correction of a month: a `p_` file of rows to insert and a `d_` file of rows to delete, each with its check file."""
+    """Writes a correction of a month: a `p_` file of rows to insert, a `d_` file of rows to delete, each with its check file."""
     layout = BY_UNIT[unit]
     sender = _Sender(world, province, directory, resend, None, {}, SPLIT_ROWS)
     names: list[str] = []
@@ -152,7 +152,9 @@ class _Sender:
             amount += record.amount_fen
         return UnitTotals(unit, max(1, -(-rows // self.split_rows)), rows, amount)
 
-    def write_unit(self, prefix: str, unit: str, period: str, night: str, records: Iterable[Sent]) -> tuple[list[str], UnitTotals]:
+    def write_unit(
+        self, prefix: str, unit: str, period: str, night: str, records: Iterable[Sent]
+    ) -> tuple[list[str], UnitTotals]:
         """All splits of a unit, then its check file. An empty unit is one empty file."""
         self.directory.mkdir(parents=True, exist_ok=True)
         stem = f"{prefix}_{self.province}_{period}_{unit}_{self.resend:02d}"

@@ -61,31 +61,23 @@ def _broken_delimited(layout: Layout, row: BillingRow, kind: str) -> tuple[bytes
 def _delimited_damage(layout: Layout, row: BillingRow, kind: str) -> tuple[str, bytes]:
     unit = layout.unit
     number = "price_fen" if unit == "01003" else "tax_fen"
-    match kind:
-        case "bad_number":
-            return number, b"5,000"
-        case "split_number":
-            return number, b"5|000"
-        case "unknown_code":
-            return _CODE[unit], _FOREIGN_CODE[unit].encode()
-        case "bad_date":
-            return _DATE[unit], b"20260230"
-        case "missing_key":
-            return layout.fields[0].name, b""
-        case "extra_separator":
-            return "item_name", "专线|月租费".encode(ENCODING)
-        case "swallowed_separator":
-            return "item_name", "月租费".encode(ENCODING) + LEAD_BYTE
-        case "bad_bytes":
-            return "item_name", NOT_GB18030
-        case "out_of_month":
-            return "charged_from", layout.encode((_before(row[layout.position("charged_from")]),))
-        case "negative_quantity":
-            return "quantity", b"-1"
-    raise ValueError(f"{kind}: {layout.feed} breaks by {', '.join(kinds(layout))}")
+    if kind == "out_of_month":
+        return "charged_from", _before(row[layout.position("charged_from")])
+    damages = {
+        "bad_number": (number, b"5,000"),
+        "split_number": (number, b"5|000"),
+        "unknown_code": (_CODE[unit], _FOREIGN_CODE[unit].encode()),
+        "bad_date": (_DATE[unit], b"20260230"),
+        "missing_key": (layout.fields[0].name, b""),
+        "extra_separator": ("item_name", "专线|月租费".encode(ENCODING)),
+        "swallowed_separator": ("item_name", "月租费".encode(ENCODING) + LEAD_BYTE),
+        "bad_bytes": ("item_name", NOT_GB18030),
+        "negative_quantity": ("quantity", b"-1"),
+    }
+    return damages[kind]
 
 
-def _before(day: Value) -> Value:
+def _before(day: Value) -> bytes:
     if isinstance(day, str | int | None):
         raise TypeError(f"{day!r} is not a date")
-    return day - timedelta(days=40)
+    return f"{day - timedelta(days=40):%Y%m%d}".encode()

@@ -118,4 +118,4 @@ class Book:
 
     def note(self, kind: str, feed: str, key: str, detail: str, *, expected: str = ACCEPT, since: int = 0) -> None:
         """Records an instance of dirt that lasts from a night on."""
-        self.injected.append(Injected(kind, feed.split(".")[0], feed, self.province, key, expected, detail, since))
+        self.injected.append(Injected(kind, feed.split(".", maxsplit=1)[0], feed, self.province, key, expected, detail, since))

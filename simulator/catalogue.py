@@ -57,17 +57,18 @@ def stock(books: dict[str, Book], customers: int) -> None:
         carried += weight * scale
         sizes.append(max(1, int(carried)))
         carried -= sizes[-1]
-    for (book, customer), size in sorted(zip(holders, sizes, strict=True), key=lambda pair: (pair[0][0].province, pair[0][1].crm)):
+    equipped = [(book, customer, size) for (book, customer), size in zip(holders, sizes, strict=True)]
+    for book, customer, size in sorted(equipped, key=lambda e: (e[0].province, e[1].crm)):
         _equip(stream(seed, "products", book.province, customer.crm), book, customer, size)
     for book in books.values():
         for customer in book.customers:
             if customer.pattern == PROSPECT and customer.crm:
-                add_contract(stream(seed, "drafts", book.province, customer.crm), book, customer, "draft", 0)
+                add_contract(stream(seed, "drafts", book.province, customer.crm), book, customer, "draft")
 
 
 def _equip(rng: random.Random, book: Book, customer: Customer, size: int) -> None:
     status = {SERVED: "active", ORDERING: "active", CLOSED: "terminated"}[customer.pattern]
-    contracts = [add_contract(rng, book, customer, status, 0) for _ in range(1 + size // 8)]
+    contracts = [add_contract(rng, book, customer, status) for _ in range(1 + size // 8)]
     accounts = book.accounts_of.get(customer.billing, [])
     for _ in range(size):
         contract = rng.choice(contracts)
@@ -75,10 +76,12 @@ def _equip(rng: random.Random, book: Book, customer: Customer, size: int) -> Non
         product = add_product(rng, book, customer, contract.key, account)
         contract.amount_fen += product.price_fen * 12
     if rng.random() < 0.3:
-        add_contract(rng, book, customer, "expired", 0)
+        add_contract(rng, book, customer, "expired")
 
 
-def add_contract(rng: random.Random, book: Book, customer: Customer, status: str, night: int, day: date = BEFORE_FIRST) -> Contract:
+def add_contract(
+    rng: random.Random, book: Book, customer: Customer, status: str, *, night: int = 0, day: date = BEFORE_FIRST
+) -> Contract:
     """A contract; an active one outlives the nights a story may reach, an ended one ended before the first."""
     if status in ("expired", "terminated"):
         starts = random_day(rng, date.fromisoformat("2012-06-01"), date.fromisoformat("2022-12-31"))
@@ -120,21 +123,21 @@ def add_product(rng: random.Random, book: Book, customer: Customer, contract: st
         updated = started + timedelta(days=rng.randrange((BEFORE_FIRST - started).days))
     if status == TERMINATED and started:
         ended = updated = random_day(rng, max(started + timedelta(days=30), date.fromisoformat("2024-01-01")), BEFORE_FIRST)
-    product = _product(rng, book, customer, contract, account, status)
+    product = _product(rng, book, customer, contract=contract, account=account, status=status)
     product.started_on, product.ended_on, product.updated = started, ended, working_time(rng, updated)
     if status != PENDING:
         add_resources(rng, book, product, updated, 0)
     return product
 
 
-def new_product(rng: random.Random, book: Book, customer: Customer, contract: str, account: str, night: int, day: date) -> Product:
+def new_product(rng: random.Random, book: Book, customer: Customer, contract: str, *, night: int, day: date) -> Product:
     """A product just ordered on a night."""
-    product = _product(rng, book, customer, contract, account, PENDING)
+    product = _product(rng, book, customer, contract=contract, account="", status=PENDING)
     product.updated, product.born = working_time(rng, day), night
     return product
 
 
-def _product(rng: random.Random, book: Book, customer: Customer, contract: str, account: str, status: str) -> Product:
+def _product(rng: random.Random, book: Book, customer: Customer, *, contract: str, account: str, status: str) -> Product:
     offering = rng.choices(OFFERINGS, weights=_OFFERING_WEIGHTS)[0]
     price = rng.randrange(offering.low, offering.high) * 100
     number = f"{rng.choice(('176', '186', '185', '156'))}{rng.randrange(10**8):08d}"

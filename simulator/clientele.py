@@ -87,7 +87,12 @@ def give_keys(book: Book, customer: Customer) -> None:
 
 
 def _number(book: Book) -> None:
-    tables: dict[str, Table[Any]] = {"crm": book.crm, "billing": book.billing_customers, "orders": book.orders_customers, "group": book.group}
+    tables: dict[str, Table[Any]] = {
+        "crm": book.crm,
+        "billing": book.billing_customers,
+        "orders": book.orders_customers,
+        "group": book.group,
+    }
     for system, table in tables.items():
         members = [c for c in book.customers if getattr(c, system)]
         stream(book.seed, "numbering", system, book.province).shuffle(members)

@@ -138,9 +138,9 @@ class Night:
         """The customer orders a product under a contract that runs, or a new one."""
         book = self.book
         running = [k for k in book.contracts_of.get(customer.crm, []) if book.contracts.get(k, self.index).status == "active"]
-        contract = running[0] if running else add_contract(self.rng, book, customer, "active", self.index, self.day).key
-        product = new_product(self.rng, book, customer, contract, "", self.index, self.day)
-        order = place(self.rng, book, product, "A", product.updated, self.index)
+        contract = running[0] if running else add_contract(self.rng, book, customer, "active", night=self.index, day=self.day).key
+        product = new_product(self.rng, book, customer, contract, night=self.index, day=self.day)
+        order = place(self.rng, book, product, "A", product.updated, night=self.index)
         book.in_flight.append(order.key)
         add_job(self.rng, book, order, self.index)
         amount = book.contracts.get(contract, self.index).amount_fen + product.price_fen * 12
@@ -150,7 +150,7 @@ class Night:
         """The customer orders the end of a product."""
         product = self._free_product(customer, ACTIVE, SUSPENDED)
         if product:
-            order = place(self.rng, self.book, product, "T", self._now(), self.index)
+            order = place(self.rng, self.book, product, "T", self._now(), night=self.index)
             self.book.in_flight.append(order.key)
 
     def stop_or_resume(self, customer: Customer) -> None:

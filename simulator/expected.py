@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,7 +18,9 @@ from simulator.world import World
 CODES: dict[str, dict[str, str]] = {
     "account_status": {"1": "active", "2": "suspended", "3": "closed"},
     "bill_status": {"0": "new", "1": "partiallyPaid", "2": "settled"},
-    "charge_item": {"1001": "recurring", "1002": "usage", "1003": "circuit", "1004": "one_off", "1005": "discount", "1006": "penalty"},
+    "charge_item": {
+        "1001": "recurring", "1002": "usage", "1003": "circuit", "1004": "one_off", "1005": "discount", "1006": "penalty",
+    },
     "payment_kind": {"1": "payment", "2": "reversal"},
     "payment_channel": {"10": "store", "20": "web", "30": "manager", "40": "bank", "50": "agent"},
     "offering": {
@@ -98,8 +100,6 @@ def _canonical(feed: str, column: str, value: object) -> object:
     table = _CODE_COLUMNS[feed].get(column)
     if table:
         return CODES[table][str(value)]
-    if isinstance(value, datetime):
-        return value.isoformat()
     if isinstance(value, date):
         return value.isoformat()
     if column in _YUAN:

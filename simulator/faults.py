@@ -90,7 +90,7 @@ def shifted_column(data: Path, row_no: int, layout: Layout, verf: Path | None = 
     _change_record(data, row_no, change, verf)
 
 
-def unknown_code(data: Path, row_no: int, layout: Layout, column: str, code: str, verf: Path | None = None) -> None:
+def unknown_code(data: Path, row_no: int, layout: Layout, column: str, *, code: str, verf: Path | None = None) -> None:
     """Writes a code nobody knows into a column of a record."""
 
     def change(line: bytes) -> bytes:

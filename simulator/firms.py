@@ -80,13 +80,20 @@ class FirmMaker:
         province = parent.province if self._rng.random() < 0.8 else self._rng.choice(list(names.REGIONS))
         while True:
             city, region_code = self._rng.choice(names.REGIONS[province][1:])
-            tail = city + self._rng.choice(("", "", "第一", "第二", "城东", "城西", "高新", "新区")) + self._rng.choice(names.BRANCH_TAILS)
+            quarter = self._rng.choice(("", "", "第一", "第二", "城东", "城西", "高新", "新区"))
+            tail = city + quarter + self._rng.choice(names.BRANCH_TAILS)
             parts = replace(parent.parts, tail=tail)
             if parts.full() not in self._names:
-                return self._firm(province, city, region_code, parts, parent.industry, BRANCH, parent)
+                return self._firm(province, (city, region_code), parts, industry=parent.industry, level=BRANCH, parent=parent)
 
     def _register(
-        self, level: str, parent: Firm | None, *, trade: str | None = None, industry_word: str | None = None, form: str | None = None
+        self,
+        level: str,
+        parent: Firm | None,
+        *,
+        trade: str | None = None,
+        industry_word: str | None = None,
+        form: str | None = None,
     ) -> Firm:
         rng = self._rng
         province = parent.province if parent and rng.random() < 0.7 else rng.choice(list(names.REGIONS))
@@ -98,13 +105,14 @@ class FirmMaker:
             brand = trade or names.trade_name(rng, awkward)
             parts = NameParts(city, brand, word, form or rng.choice(names.FORMS), bracketed=rng.random() < 0.2)
             if parts.full() not in self._names:
-                return self._firm(province, city, region_code, parts, industry, level, parent)
+                return self._firm(province, (city, region_code), parts, industry=industry, level=level, parent=parent)
             trade = None
 
     def _firm(
-        self, province: str, city: str, region_code: str, parts: NameParts, industry: str, level: str, parent: Firm | None
+        self, province: str, place: tuple[str, str], parts: NameParts, *, industry: str, level: str, parent: Firm | None
     ) -> Firm:
         rng = self._rng
+        city, region_code = place
         self._names.add(parts.full())
         self._made += 1
         org_code = self._mint.org_code(modern=rng.random() < 0.6)

@@ -56,7 +56,8 @@ def _plans(rng: random.Random, product: Product) -> Iterator[_Plan]:
         day = started + timedelta(days=rng.randrange(max((BEFORE_FIRST - started).days - 30, 1)))
         state = rng.choices((DONE, "CANC", "FAIL"), weights=(80, 14, 6))[0]
         ordered = working_time(rng, day)
-        yield _Plan(product, "M", state, ordered, working_time(rng, min(day + timedelta(days=rng.randrange(1, 20)), BEFORE_FIRST)))
+        completed = working_time(rng, min(day + timedelta(days=rng.randrange(1, 20)), BEFORE_FIRST))
+        yield _Plan(product, "M", state, ordered, completed)
 
 
 def fulfil(book: Book) -> None:
@@ -76,7 +77,7 @@ def _base_order(rng: random.Random, book: Book, plan: _Plan) -> Order:
     if plan.state == "PROC":
         done = (min(plan.ordered_at + timedelta(hours=20), working_time(rng, BEFORE_FIRST)),)
     updated = plan.completed_at if finished and plan.completed_at else max((plan.ordered_at, *(done or ())))
-    order = place(rng, book, plan.product, plan.action, plan.ordered_at, 0)
+    order = place(rng, book, plan.product, plan.action, plan.ordered_at)
     order.state, order.steps_done, order.updated = plan.state, done, updated
     order.completed_at = plan.completed_at if plan.state == DONE else None
     if not finished:
@@ -84,7 +85,7 @@ def _base_order(rng: random.Random, book: Book, plan: _Plan) -> Order:
     return order
 
 
-def place(rng: random.Random, book: Book, product: Product, action: str, ordered_at: datetime, night: int) -> Order:
+def place(rng: random.Random, book: Book, product: Product, action: str, ordered_at: datetime, *, night: int = 0) -> Order:
     """A new order for a product."""
     key = book.orders.new_key()
     channel = rng.choices(CHANNELS, weights=_CHANNEL_WEIGHTS)[0]
@@ -109,9 +110,9 @@ def add_job(rng: random.Random, book: Book, order: Order, night: int) -> None:
     planned = order.ordered_at.date() + timedelta(days=rng.randrange(10, 40))
     name = f"{customer.firm.parts.trade}{BY_CODE[order.offering].title}开通"
     team = f"{rng.choice(('第一', '第二', '第三', '政企'))}项目组"
-    job = Job(key, order.updated, customer, order.key, order.product_key, name, team, names.person(rng), state, "", planned, finished)
-    job.born = night
-    book.jobs.add(job)
+    leader = names.person(rng)
+    keys = (order.key, order.product_key)
+    book.jobs.add(Job(key, order.updated, customer, *keys, name, team, leader, state, "", planned, finished, born=night))
     book.job_of_order[order.key] = key
 
 
@@ -160,5 +161,3 @@ def _step_state(order: Order, finished: datetime | None, started: datetime | Non
     if order.state == "FAIL":
         return "3" if started else "4"
     return "1" if started else "0"
-
-

@@ -92,7 +92,8 @@ def address(rng: random.Random, province: str, city: str) -> str:
     """A street address."""
     town = f"{city}市" if city != PROVINCE_NAMES[province] else ""
     street = rng.choice(_STREETS) + rng.choice(("", "", "东", "西", "南", "北"))
-    return f"{PROVINCE_NAMES[province]}省{town}{street}路{rng.randrange(1, 900)}号{rng.randrange(1, 40)}楼{rng.randrange(1, 30):02d}室"
+    room = f"{rng.randrange(1, 40)}楼{rng.randrange(1, 30):02d}室"
+    return f"{PROVINCE_NAMES[province]}省{town}{street}路{rng.randrange(1, 900)}号{room}"
 
 
 def _half_width(parts: NameParts) -> str:

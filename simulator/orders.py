@@ -6,7 +6,21 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
-from sqlalchemy import BigInteger, Column, Connection, DateTime, Index, Integer, MetaData, String, Table, create_engine, delete, func, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    delete,
+    func,
+    select,
+)
 
 from simulator.nights import at_time, day_of
 from simulator.views import Row

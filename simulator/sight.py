@@ -81,5 +81,3 @@ def note_all(book: Book, feed: str, key: str, notes: list[tuple[str, str]], sinc
     """Records what was seen wrongly under the key of the row."""
     for kind, detail in notes:
         book.note(kind, feed, key, detail, since=since)
-
-

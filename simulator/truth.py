@@ -6,13 +6,15 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from simulator import billing_units, expected
 from simulator.book import Book, Inconsistency, Injected
 from simulator.charges import billed_month
-from simulator.entities import Record, Table
+from simulator.entities import Table
 from simulator.expected import DAILY_FEEDS, MONTHLY_FEEDS, write_parquet
 from simulator.firms import BRANCH, Firm
+from simulator.fulfilment import step_count
 from simulator.layouts import DAILY, MONTHLY
 from simulator.nights import night_of
 from simulator.views import ROW_FEEDS, Row, table_of
@@ -47,7 +49,8 @@ def write_truth(world: World, nights: Sequence[str], directory: Path, *, rows: b
     write_parquet(customers(world, nights[-1]), directory / "customer_truth.parquet")
     write_parquet(_accounts(world, nights[-1]), directory / "accounts.parquet")
     write_parquet(_hierarchy(world, nights[-1]), directory / "hierarchy.parquet", ("province", "child_key", "parent_key"))
-    write_parquet(dirt(world, nights, months), directory / "dirt.parquet", ("kind", "system", "feed", "province", "period", "key"))
+    dirt_columns = ("kind", "system", "feed", "province", "period", "key")
+    write_parquet(dirt(world, nights, months), directory / "dirt.parquet", dirt_columns)
     found = [asdict(i) for i in inconsistencies(world, months)]
     write_parquet(found, directory / "inconsistencies.parquet", ("rule", "province", "month", "subject"))
     write_parquet(counts(world, nights, months), directory / "expected_counts.parquet")
@@ -139,11 +142,15 @@ def dirt(world: World, nights: Sequence[str], months: Sequence[str]) -> Iterator
                 for injected in world.injected(feed, province, night):
                     yield _dirt_row(injected, night)
         for layouts, periods in ((DAILY, nights), (MONTHLY, months)):
-            for unit in (layout.unit for layout in layouts):
+            for layout in layouts:
                 for period in periods:
-                    for sent in billing_units.RECORDS[unit](world, province, period, None):
-                        if sent.dirt:
-                            yield _dirt_row(sent.dirt, period)
+                    yield from _file_dirt(world, layout.unit, province, period)
+
+
+def _file_dirt(world: World, unit: str, province: str, period: str) -> Iterator[Row]:
+    for sent in billing_units.RECORDS[unit](world, province, period, None):
+        if sent.dirt:
+            yield _dirt_row(sent.dirt, period)
 
 
 def inconsistencies(world: World, months: Sequence[str]) -> Iterator[Inconsistency]:
@@ -178,7 +185,7 @@ def _monthly(world: World, book: Book, month: str) -> Iterator[Inconsistency]:
         yield Inconsistency(ACTIVE_NOT_BILLED, book.province, month, key, product.account_key, product.price_fen, "no bill item")
 
 
-def _count(table: Table[Record], index: int, money: str | None) -> tuple[int, int, int]:
+def _count(table: Table[Any], index: int, money: str | None) -> tuple[int, int, int]:
     live = deleted = amount = 0
     for record in table.at(index):
         live += not record.deleted
@@ -199,12 +206,11 @@ def counts(world: World, nights: Sequence[str], months: Sequence[str]) -> Iterat
             index = world.reach(night)
             for feed in ROW_FEEDS:
                 if feed == "orders.work_order":
-                    steps = sum(1 for _ in expected.clean_rows(book, feed, index))
+                    steps = sum(step_count(order.offering) for order in book.orders.at(index))
                     yield row(feed, province, night, (steps, 0, 0))
                 else:
                     yield row(feed, province, night, _count(table_of(book, feed), index, _MONEY.get(feed)))
-            accounts: Table[Record] = book.accounts  # type: ignore[assignment]
-            yield row("billing.account", province, night, _count(accounts, index, _MONEY["billing.account"]))
+            yield row("billing.account", province, night, _count(book.accounts, index, _MONEY["billing.account"]))
             paid = [int(str(r["amount_fen"])) for r in expected.rows(world, "billing.payment", province, night)]
             yield row("billing.payment", province, night, (len(paid), 0, sum(paid)))
         for month in months:

@@ -78,7 +78,9 @@ def crm_customer(_book: Book, r: CrmCustomer) -> Row:
 
 
 def crm_contact(_book: Book, r: Contact) -> Row:
-    row: Row = {"contact_id": r.key, "customer_id": r.customer_key, "name": r.name, "role": r.role, "phone": r.phone, "email": r.email}
+    row: Row = {
+        "contact_id": r.key, "customer_id": r.customer_key, "name": r.name, "role": r.role, "phone": r.phone, "email": r.email,
+    }  # fmt: skip
     return _without_missing({**row, **_closing(r)}, r.key)
 
 
