@@ -14,7 +14,7 @@ from identity.extract import IDENTITY_COLUMNS, Extract, open_extract, read_store
 from identity.golden import GOLDEN, PROVENANCE, survive
 from identity.linking import DeterministicLinker, Linker
 from identity.sources import prepare
-from identity.versions import alone, find_changes, write_changes
+from identity.versions import alone, find_changes, read_open, write_changes
 from store import sequence
 
 _WRITTEN = ((CROSSWALK, "crosswalk_new"), (GOLDEN, "golden_customer_new"), (PROVENANCE, "golden_provenance_new"))
@@ -54,6 +54,8 @@ def resolve(engine: Engine, seq: int, *, linker: Linker | None = None, extract: 
     components(connection, "node", "edge", "customer_group")
     with alone(engine, "identity") as store:
         read_store(connection, "history", HISTORY)
+        for versioned, _ in _WRITTEN:
+            read_open(connection, versioned)
         assign(connection)
         survive(connection)
         changed = [(versioned, find_changes(connection, versioned, wanted)) for versioned, wanted in _WRITTEN]

@@ -59,14 +59,18 @@ def alone(engine: Engine, what: str) -> Iterator[Connection]:
         yield store
 
 
-def find_changes(connection: duckdb.DuckDBPyConnection, versioned: Versioned, wanted: str, *, scope: str = "true") -> Changes:
-    """Compares `wanted` with the store's open versions; makes `NAME_closing` and `NAME_opening`.
+def read_open(connection: duckdb.DuckDBPyConnection, versioned: Versioned) -> None:
+    """Makes `NAME_current`: the store's open versions."""
+    selected = ", ".join(f"{column}::text as {column}" if column in versioned.json else column for column in versioned.columns)
+    read_store(connection, f"{versioned.name}_current", f"select {selected} from {versioned.table} where recorded_to is null")
 
-    `scope` is a condition over `current`: open versions outside it are left alone.
+
+def find_changes(connection: duckdb.DuckDBPyConnection, versioned: Versioned, wanted: str, *, partial: bool = False) -> Changes:
+    """Compares `wanted` with `NAME_current`; makes `NAME_closing` and `NAME_opening`.
+
+    What `wanted` does not hold is closed, unless it is `partial`: then it is left as it is.
     """
     name, key = versioned.name, ", ".join(versioned.key)
-    selected = ", ".join(f"{column}::text as {column}" if column in versioned.json else column for column in versioned.columns)
-    read_store(connection, f"{name}_current", f"select {selected} from {versioned.table} where recorded_to is null")
     differs = " or ".join(f"{_comparable(versioned, 'wanted', c)} is distinct from {_comparable(versioned, 'current', c)}"
                           for c in versioned.values)  # fmt: skip
     joined = " and ".join(f"wanted.{column} = current.{column}" for column in versioned.key)
@@ -78,7 +82,7 @@ def find_changes(connection: duckdb.DuckDBPyConnection, versioned: Versioned, wa
     )
     connection.execute(
         f"create or replace table {name}_closing as "
-        f"select {key} from {name}_current current anti join {wanted} wanted using ({key}) where {scope} "
+        f"select {key} from {name}_current anti join {wanted} wanted using ({key}) where {not partial} "
         f"union all select {key} from {name}_opening semi join {name}_current using ({key})"
     )
     return Changes(_count(connection, f"{name}_closing"), _count(connection, f"{name}_opening"))

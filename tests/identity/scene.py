@@ -45,7 +45,7 @@ class Scene:
     def say(self, entity: str, system: str, key: str, *, province: str = "gd", day: int = 0, **columns: Any) -> None:
         row = {
             "system": system, "province": province, "source_key": key, "source_version": DAWN + timedelta(days=day),
-            _KEYS[entity]: key, **columns, "batch_id": 1, "row_no": len(self.rows) + 1,
+            _KEYS[entity]: key, "batch_id": 1, **columns, "row_no": len(self.rows) + 1,
         }  # fmt: skip
         known = self.rows.get((entity, system, province, key))
         row["row_no"] = known["row_no"] if known else row["row_no"]
@@ -68,6 +68,14 @@ class Scene:
     def product(self, key: str, customer: str, **columns: Any) -> None:
         given = {"product_status": "active", "started_on": "2025-01-01", "monthly_price_fen": 10000, **columns}
         self.say("product", "crm", key, customer_key=customer, **given)
+
+    def bill(self, key: str, account: str, total: int, *, month: str = "202602", items: int = 1, **columns: Any) -> None:
+        given = {"bill_month": month, "item_count": items, "total_fen": total, **columns}
+        self.say("bill", "billing", key, account_no=account, **given)
+
+    def item(self, key: str, bill: str, product: str, amount: int, *, batch: int = 100, **columns: Any) -> None:
+        given = {"charge_item": "recurring", "charged_from": "2026-02-01", "charged_to": "2026-02-28", **columns}
+        self.say("bill_item", "billing", key, bill_no=bill, product_id_crm=product, amount_fen=amount, batch_id=batch, **given)
 
     def forget(self, entity: str, system: str, key: str, province: str = "gd") -> None:
         del self.rows[entity, system, province, key]
@@ -117,8 +125,8 @@ class Scene:
             f"select system, province, source_key, row_hash from core.{entity} where recorded_to is null and not is_deleted"
         ).fetchall()
         known = {(system, province, key): row_hash for system, province, key, row_hash in open_rows}
-        for key in known:
-            if hashes.get(key) != known[key]:
+        for key, row_hash in known.items():
+            if hashes.get(key) != row_hash:
                 driver.execute(
                     f"update core.{entity} set recorded_to = %s "
                     "where system = %s and province = %s and source_key = %s and recorded_to is null",

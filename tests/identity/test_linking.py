@@ -10,6 +10,7 @@ from scene import Scene
 
 from identity.components import components
 from identity.linking import DeterministicLinker
+from identity.normalise import uscc
 from identity.sources import prepare
 
 ONE, OTHER, THIRD = "91440101MA59P7XQ24", "91110000600037341L", "913200001347576158"
@@ -22,7 +23,8 @@ def linked(connection: duckdb.DuckDBPyConnection, scene: Scene, *, reverse: bool
     DeterministicLinker().link(connection)
     components(connection, "node", "edge", "customer_group")
     rows = connection.execute(
-        "select list(system || '/' || province || '/' || customer_key) from node join customer_group using (node) group by component"
+        "select list(system || '/' || province || '/' || customer_key) "
+        "from node join customer_group using (node) group by component"
     ).fetchall()
     return {frozenset(row[0]) for row in rows}
 
@@ -37,8 +39,6 @@ def scene() -> Scene:
 
 
 def test_the_codes_of_these_tests_are_valid() -> None:
-    from identity.normalise import uscc
-
     assert [uscc(code).reason for code in (ONE, OTHER, THIRD)] == ["valid"] * 3
 
 

@@ -8,9 +8,9 @@ import pytest
 from scene import Scene, crosswalk
 from sqlalchemy import Engine, text
 
+from hub.errors import NotFound
 from identity.crosswalk import surviving_id
 from identity.resolve import ResolveSummary, resolve
-from hub.errors import NotFound
 
 ONE, OTHER, THIRD = "91440101MA59P7XQ24", "91110000600037341L", "913200001347576158"
 pytestmark = pytest.mark.postgres
@@ -107,7 +107,8 @@ def test_the_golden_record_says_where_each_value_comes_from(store_engine: Engine
     with store_engine.connect() as store:
         rows = store.execute(
             text(
-                "select attribute, value, system, source_key, entity, rule from core.golden_provenance where customer_id = 'BC00000001'"
+                "select attribute, value, system, source_key, entity, rule from core.golden_provenance "
+                "where customer_id = 'BC00000001'"
             )
         )
         cells = {row[0]: tuple(row[1:]) for row in rows}

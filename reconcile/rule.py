@@ -1,0 +1,58 @@
+"""What a reconciliation rule declares: one SELECT over the candidate extract, and the words and bounds around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from schemas.contract import Label
+
+
+class Severity(StrEnum):
+    """`critical` breaks above their bound stop the publication; the others are published beside the data they judge."""
+
+    CRITICAL = "critical"
+    MAJOR = "major"
+    MINOR = "minor"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One comparison of two systems.
+
+    `found` selects, a row a subject that does not agree: `province`, the columns of `subject` (text; `month` `YYYYMM` where
+    the grain is a month), `left_value`, `right_value` (text), `money_fen` (BIGINT, at stake, ≥ 0), the columns of `details`,
+    and `undetermined` (the disagreement may come from rows in quarantine: neither a break, nor proof that one is gone).
+    `base` selects `province` and `subjects`: how many were judged there. `needs` are the entities both sides come from: a
+    province without any row of one of them is not judged.
+
+    `tolerance` is the share of the base within which the rule passes; every case is listed all the same. Above `stops_above`
+    (share of the base; critical rules only) nothing is published. `deadline_days`: explained by T+n 16:00.
+    """
+
+    rule_id: str
+    label: Label
+    meaning: Label
+    subject: tuple[str, ...]
+    match_keys: str
+    left: Label
+    right: Label
+    found: str
+    base: str
+    needs: tuple[str, ...]
+    severity: Severity
+    owner: str
+    source: str
+    details: tuple[str, ...] = ()
+    tolerance: Decimal = Decimal(0)
+    stops_above: Decimal | None = None
+    deadline_days: int = 1
+
+    def __post_init__(self) -> None:
+        if (self.severity is Severity.CRITICAL) != (self.stops_above is not None):
+            raise ValueError(f"{self.rule_id}: a critical rule, and no other, says above which share it stops the publication")
+
+    @property
+    def by_month(self) -> bool:
+        return "month" in self.subject

@@ -1,0 +1,153 @@
+"""One reconciliation run over one candidate publication."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import duckdb
+from sqlalchemy import Connection, Engine, text
+
+from hub.money import yuan
+from identity.extract import RECONCILE_COLUMNS, Extract, open_extract
+from identity.versions import alone, write_changes
+from reconcile import ledger, shared
+from reconcile.rule import Rule
+from reconcile.rules import RULES
+from store import sequence
+
+
+@dataclass(frozen=True)
+class RuleOutcome:
+    """What one rule saw: `breaks` of `subjects` judged, the money at stake, and what quarantine leaves undetermined."""
+
+    rule_id: str
+    subjects: int
+    breaks: int
+    money_fen: int
+    undetermined: int
+    tolerance: str
+    passed: bool
+    stops: bool
+
+
+@dataclass(frozen=True)
+class ReconcileSummary:
+    """What a run did. `seq` is the sequence at which its result is visible, `extract` the digest of what it read.
+
+    `blocks_publication`: a critical rule broke its bound; `reasons` say which, in both languages.
+    """
+
+    seq: int
+    extract: str
+    outcomes: tuple[RuleOutcome, ...]
+    opened: int
+    closed: int
+    reopened: int
+    blocks_publication: bool
+    reasons: tuple[str, ...] = field(default=())
+
+    @property
+    def breaks(self) -> int:
+        return sum(outcome.breaks for outcome in self.outcomes)
+
+
+def reconcile(
+    engine: Engine,
+    seq: int,
+    cycle: str,
+    batches: Sequence[int],
+    periods: Sequence[str] | None = None,
+    *,
+    rules: Sequence[Rule] = RULES,
+    extract: Extract | None = None,
+) -> ReconcileSummary:
+    """Runs the rules over the rows visible at `seq` and writes breaks and rule runs in one transaction; twice changes nothing.
+
+    `cycle`: the night `YYYYMMDD`. `batches`: the fact batches the candidate names. `periods`: months to judge (`YYYYMM`), by
+    default every month of those batches. `extract`: one already open, of at least `RECONCILE_COLUMNS` and those batches.
+    Raises RetryLater where the store cannot be read or written.
+    """
+    if extract is None:
+        with open_extract(engine, seq, RECONCILE_COLUMNS, batches) as own:
+            return reconcile(engine, seq, cycle, batches, periods, rules=rules, extract=own)
+    connection = extract.connection
+    shared.prepare(connection, batches, periods)
+    ledger.judge(connection, rules, cycle)
+    outcomes = tuple(_outcome(connection, rule) for rule in rules)
+    with alone(engine, "reconcile") as store:
+        changes = ledger.age(connection, cycle)
+        runs = [outcome for outcome in outcomes if not _known_run(store, cycle, outcome)]
+        written_at = seq
+        if changes or runs:
+            written_at = sequence.advance(store)
+            write_changes(store, connection, ledger.BREAKS, written_at)
+            for outcome in runs:
+                _record_run(store, cycle, written_at, outcome)
+    opened, closed, reopened = _lives(connection)
+    reasons = tuple(_reason(rule, outcome) for rule, outcome in zip(rules, outcomes, strict=True) if outcome.stops)
+    return ReconcileSummary(written_at, extract.digest(), outcomes, opened, closed, reopened, bool(reasons), reasons)
+
+
+def _outcome(connection: duckdb.DuckDBPyConnection, rule: Rule) -> RuleOutcome:
+    row = connection.execute(
+        "select count(*) filter (not undetermined), coalesce(sum(money_fen) filter (not undetermined), 0)::bigint, "
+        "count(*) filter (undetermined), (select coalesce(sum(subjects), 0)::bigint from judged where rule_id = ?) "
+        "from found where rule_id = ?",
+        [rule.rule_id, rule.rule_id],
+    ).fetchone()
+    breaks, money_fen, undetermined, subjects = (int(value) for value in row or ())
+    allowed = int(rule.tolerance * subjects)
+    tolerance = f"≤ {rule.tolerance * 100:f}%" if rule.tolerance else "0"
+    stops = rule.stops_above is not None and Decimal(breaks) > rule.stops_above * subjects
+    return RuleOutcome(rule.rule_id, subjects, breaks, money_fen, undetermined, tolerance, breaks <= allowed, stops)
+
+
+def _reason(rule: Rule, outcome: RuleOutcome) -> str:
+    bound = f"{(rule.stops_above or Decimal(0)) * 100:f}%"
+    of = f"{outcome.breaks:,} / {outcome.subjects:,}, {yuan(outcome.money_fen)}"
+    return f"{rule.label.en}: {of}; the bound is {bound} · {rule.label.zh}: {of}; 上限 {bound}"
+
+
+def _lives(connection: duckdb.DuckDBPyConnection) -> tuple[int, int, int]:
+    """Breaks that this run opened, closed and opened again."""
+    row = connection.execute("""
+        select count(*) filter (known.break_id is null), count(*) filter (now.state = 'closed'),
+            count(*) filter (known.state = 'closed' and now.state = 'open')
+        from breaks_opening now left join breaks_known known using (break_id)
+    """).fetchone()
+    opened, closed, reopened = (int(count) for count in row or ())
+    return opened, closed, reopened
+
+
+def _known_run(store: Connection, cycle: str, outcome: RuleOutcome) -> bool:
+    """True where the rule's last recorded run was of this night and saw the same."""
+    last = store.execute(
+        text(
+            "select cycle, subjects, breaks, money_fen, tolerance, passed from recon.rule_run "
+            "where rule_id = :rule order by seq desc limit 1"
+        ),
+        {"rule": outcome.rule_id},
+    ).one_or_none()
+    saw = (cycle, outcome.subjects, outcome.breaks, outcome.money_fen, outcome.tolerance, outcome.passed)
+    return last is not None and tuple(last) == saw
+
+
+def _record_run(store: Connection, cycle: str, seq: int, outcome: RuleOutcome) -> None:
+    store.execute(
+        text(
+            "insert into recon.rule_run (seq, rule_id, cycle, subjects, breaks, money_fen, tolerance, passed, ran_at) "
+            "values (:seq, :rule_id, :cycle, :subjects, :breaks, :money_fen, :tolerance, :passed, clock_timestamp())"
+        ),
+        {
+            "seq": seq,
+            "rule_id": outcome.rule_id,
+            "cycle": cycle,
+            "subjects": outcome.subjects,
+            "breaks": outcome.breaks,
+            "money_fen": outcome.money_fen,
+            "tolerance": outcome.tolerance,
+            "passed": outcome.passed,
+        },
+    )
