@@ -31,6 +31,15 @@ begin
 end
 $$;
 
+-- What the gate wrote about a batch beside its row: its rules' results and its quarantine, raw bytes included.
+create function hub.gate_digest(batch bigint) returns text
+language sql stable set bytea_output = 'hex'
+as $$
+    select md5(concat_ws('/',
+        (select string_agg(r::text, '' order by r.rule_id) from hub.gate_result r where r.batch_id = batch),
+        (select md5(string_agg(md5(q::text), '' order by q.row_no)) from hub.quarantine q where q.batch_id = batch)))
+$$;
+
 -- Personal values in every view people read: the first character, and stars that do not tell the length.
 create function hub.masked(value text) returns text
 language sql immutable parallel safe

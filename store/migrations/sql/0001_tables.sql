@@ -119,7 +119,7 @@ CREATE TABLE core.bill_item (
     recorded_to BIGINT,
     batch_id BIGINT NOT NULL,
     row_no BIGINT NOT NULL,
-    CONSTRAINT uq_bill_item_batch_id_system_province_source_key UNIQUE (batch_id, system, province, source_key)
+    CONSTRAINT uq_bill_item_source_key_system_province_batch_id UNIQUE (source_key, system, province, batch_id)
 )
  PARTITION BY LIST (batch_id);
 
@@ -487,7 +487,6 @@ CREATE TABLE hub.batch (
     unchanged_fen BIGINT,
     stale_fen BIGINT,
     deleted_fen BIGINT,
-    accepted_digest TEXT,
     gate_digest TEXT,
     loaded_seq BIGINT,
     superseded_seq BIGINT,

@@ -27,14 +27,15 @@ HUB_TABLES = (
     "batch",
     "clock",
 )
-HUB_FUNCTIONS = ("row_json", "journal_hash", "append_journal", "masked", "visible")
+HUB_FUNCTIONS = ("row_json", "journal_hash", "append_journal", "gate_digest", "masked", "visible")
 
 
 def upgrade() -> None:
     for name in ("0001_tables.sql", "0001_functions.sql", "0001_views.sql"):
-        with op.get_bind().connection.cursor() as cursor:
-            # The driver's own cursor, without parameters: one round for a script of many statements.
-            cursor.execute((SQL / name).read_text(encoding="utf-8"))
+        # The driver's own cursor, without parameters: one round for a script of many statements.
+        cursor = op.get_bind().connection.cursor()
+        cursor.execute((SQL / name).read_text(encoding="utf-8"))
+        cursor.close()
 
 
 def downgrade() -> None:
