@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from adapters.feed import Feed, System
 from adapters.protocol import Source
-from adapters.transports.files import FileSource
 from adapters.transports.patience import Patience
 from hub.settings import Connection
 from schemas.batch import Layout
@@ -17,6 +16,9 @@ def _feed(contract: Contract, layout: Layout) -> Feed:
 
 
 def _open(feed: Feed, province: str, connection: Connection, patience: Patience) -> Source:
+    # Here, for the list of feeds is read again and again where no source is opened: at each parse of a DAG file.
+    from adapters.transports.files import FileSource  # noqa: PLC0415
+
     return FileSource(connection, province, feed.layout, patience)
 
 

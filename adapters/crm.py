@@ -5,7 +5,6 @@ from __future__ import annotations
 from adapters.feed import Feed, System
 from adapters.protocol import Source
 from adapters.transports.patience import Patience
-from adapters.transports.rest import RestSource
 from hub.settings import Connection
 from schemas.batch import Layout
 from schemas.contract import Contract
@@ -17,6 +16,9 @@ def _feed(contract: Contract, resource: str) -> Feed:
 
 
 def _open(feed: Feed, _province: str, connection: Connection, patience: Patience) -> Source:
+    # Here, for the list of feeds is read again and again where no source is opened: at each parse of a DAG file.
+    from adapters.transports.rest import RestSource  # noqa: PLC0415
+
     return RestSource(connection, feed.entry, patience)
 
 

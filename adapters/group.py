@@ -5,23 +5,24 @@ from __future__ import annotations
 from adapters.feed import Feed, System
 from adapters.protocol import Source
 from adapters.transports.patience import Patience
-from adapters.transports.soap import SoapService, SoapSource
 from hub.settings import Connection
 from schemas.batch import Layout
 from schemas.contracts.group import GROUP_CUSTOMER, PRODUCTION_JOB
 
-SERVICE = SoapService(
-    path="/services/GroupCustomerService",
-    namespace="http://eoms.bss/group",
-    supplier="GROUP",
-    wrong_caller=("密码", "口令", "调用方", "鉴权", "认证"),
-    busy=("忙", "稍后"),
-    wrong_request=("字段", "缺少", "参数"),
-)
-
 
 def _open(feed: Feed, _province: str, connection: Connection, patience: Patience) -> Source:
-    return SoapSource(connection, SERVICE, feed.entry, patience)
+    # Here, for the list of feeds is read again and again where no source is opened: at each parse of a DAG file.
+    from adapters.transports.soap import SoapService, SoapSource  # noqa: PLC0415
+
+    service = SoapService(
+        path="/services/GroupCustomerService",
+        namespace="http://eoms.bss/group",
+        supplier="GROUP",
+        wrong_caller=("密码", "口令", "调用方", "鉴权", "认证"),
+        busy=("忙", "稍后"),
+        wrong_request=("字段", "缺少", "参数"),
+    )
+    return SoapSource(connection, service, feed.entry, patience)
 
 
 SYSTEM = System(

@@ -5,13 +5,15 @@ from __future__ import annotations
 from adapters.feed import Feed, System
 from adapters.protocol import Source
 from adapters.transports.patience import Patience
-from adapters.transports.sql import SqlSource
 from hub.settings import Connection
 from schemas.batch import Layout
 from schemas.contracts.orders import PRODUCT_ORDER, WORK_ORDER
 
 
 def _open(feed: Feed, _province: str, connection: Connection, patience: Patience) -> Source:
+    # Here, for the list of feeds is read again and again where no source is opened: at each parse of a DAG file.
+    from adapters.transports.sql import SqlSource  # noqa: PLC0415
+
     return SqlSource(connection, feed.entry, patience)
 
 
