@@ -12,6 +12,7 @@ from simulator.book import ACCEPT, DUPLICATE, QUARANTINE, STALE, Book, Injected
 from simulator.charges import AWKWARD_REGIONS, Bill
 from simulator.layouts import ACCOUNT, BILL, BILL_ITEM, PAYMENT, BillingRow, Layout, Value
 from simulator.nights import BEFORE_FIRST, month_bounds, share
+from simulator.spoil import FEWEST_ROWS
 from simulator.world import World
 
 _KEPT_CUSTOMERS = 5_000
@@ -113,7 +114,7 @@ def accounts(world: World, province: str, night: str, amend: Changes | None = No
 
 
 def payments(world: World, province: str, night: str, amend: Changes | None = None) -> Iterator[Sent]:
-    """Unit 01004 of a night; now and then with a broken record."""
+    """Unit 01004 of a night; now and then, when there are enough, with a broken record."""
     world.reach(night)
     book = world.books[province]
     unit = _Unit(book, PAYMENT, amend)
@@ -121,7 +122,7 @@ def payments(world: World, province: str, night: str, amend: Changes | None = No
     for row in rows:
         yield unit.send(row)
     wanted = book.dirt.broken_rows * len(rows)
-    if rows and share(book.seed, "broken payment", province, night) < wanted:
+    if len(rows) >= FEWEST_ROWS and share(book.seed, "broken payment", province, night) < wanted:
         yield unit.send_broken(rows[0], f"Y{night}{9_000_001}")
     yield from unit.repeats()
 

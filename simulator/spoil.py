@@ -10,6 +10,8 @@ from simulator.nights import share
 from simulator.views import KEYS, ROW_FEEDS, Row, render, rfc3339, table_of, version_column
 
 LATE_BROKEN = 30
+# A hub rightly refuses a batch of which a twentieth is broken; ordinary dirt must stay below that in a small batch too.
+FEWEST_ROWS = 40
 _CODE_COLUMNS = {
     "crm.customer": ("category", "status", "industry"), "crm.contact": ("role",), "crm.contract": ("status",),
     "crm.product_instance": ("offering_code", "status", "service_kind"), "crm.resource": ("kind", "status"),
@@ -87,23 +89,29 @@ def _ways(feed: str) -> list[tuple[str, _Spoil]]:
 
 
 def break_rows(book: Book, night: int) -> None:
-    """Adds the broken rows that begin on a night: 0.5 % of the base rows at night 0, now and then one later."""
+    """Adds the broken rows that begin on a night: 0.5 % of the base rows at night 0, now and then one later
+    on a night with enough new rows."""
     if not book.dirt.broken_rows:
         return
     if night == 0:
-        count = max(1, round(book.dirt.broken_rows * len(book.accounts.rows)))
+        count = base_count(book, len(book.accounts.rows))
         book.broken_accounts = [book.accounts.new_key() for _ in range(count)]
     for feed in ROW_FEEDS:
         table = table_of(book, feed)
         templates = [r for r in table.rows.values() if r.born == night]
         if night == 0:
-            count = max(1, round(book.dirt.broken_rows * _size(book, feed)))
+            count = base_count(book, _size(book, feed))
         else:
             late = share(book.seed, "late", feed, book.province, night) < book.dirt.broken_rows * LATE_BROKEN
-            count = min(int(late), len(templates))
+            count = int(late and len(templates) >= FEWEST_ROWS)
         for number in range(count):
             template = templates[(number * len(templates)) // count]
             _break(book, feed, next(iter(render(book, feed, template))), night, number)
+
+
+def base_count(book: Book, rows: int) -> int:
+    """How many broken rows so many base rows get: at least one, none where one would be too large a part."""
+    return max(1, round(book.dirt.broken_rows * rows)) if rows >= FEWEST_ROWS else 0
 
 
 def _size(book: Book, feed: str) -> int:

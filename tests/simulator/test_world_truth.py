@@ -99,9 +99,8 @@ def test_written_truth(small_world: World, tmp_path: Path) -> None:
     assert ask("select distinct period from '@dirt.parquet' order by 1") == [(p,) for p in sorted(["", *NIGHTS, *MONTHS])]
     for feed in (*expected.DAILY_FEEDS, *expected.MONTHLY_FEEDS):
         period = "202602" if feed in expected.MONTHLY_FEEDS else NIGHTS[-1]
-        counted = ask(
-            f"select province, rows + deleted from '@expected_counts.parquet' where feed = '{feed}' and period = '{period}' order by 1"
-        )
+        wanted = f"feed = '{feed}' and period = '{period}'"
+        counted = ask(f"select province, rows + deleted from '@expected_counts.parquet' where {wanted} order by 1")
         listed = ask(f"select province, count(*) from '@expected/{feed}/{period}.parquet' group by 1 order by 1")
         assert counted == listed, feed
 
