@@ -29,7 +29,7 @@ LIFELESS = (
 def copy_docs(docs_dir: Path, batch_ids: Iterable[int], out: Path) -> dict[int, str]:
     """Copies the validation page of each batch from `docs_dir/<batch_id>/` to `out/gx/`; returns the links, relative to `out`.
 
-    A batch without one (refused before its rows could be judged) has no link. A batch gated again has its newest page.
+    A batch without one (refused before its rows could be judged) has no link.
     """
     links: dict[int, str] = {}
     for batch_id in batch_ids:
@@ -45,9 +45,8 @@ def copy_docs(docs_dir: Path, batch_ids: Iterable[int], out: Path) -> dict[int, 
 
 
 def validation_page(folder: Path) -> Path | None:
-    """GX files a page as `validations/<suite>/<run name>/<run time>/<batch>.html`; the newest run time is the last word."""
-    pages = folder.glob("**/validations/**/*.html")
-    return max(pages, key=lambda page: (page.parent.name, page.name), default=None)
+    """The page that the gate left with the batch (`quality.referee.write_documents`); of several, the last written by name."""
+    return max(folder.glob("**/*.html"), default=None)
 
 
 def offline(page: str, batch_id: int) -> str:

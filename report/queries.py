@@ -18,7 +18,7 @@ from hub.errors import NotFound
 from hub.logging import redact
 from hub.periods import period_for_cycle
 from report import sql
-from report.words import due, record_error
+from report.words import RULES, due, record_error
 from schemas import contracts
 
 Bind = Engine | Connection
@@ -94,8 +94,10 @@ def breaks(bind: Bind, rule: str | None = None, state: str | None = None, limit:
 
 
 def breaks_by_rule(bind: Bind) -> list[Record]:
-    """Every rule that ran or left a break: `open` and `open_fen` count the unsettled (open, explained), `settled` the others."""
-    return rows(bind, sql.BREAKS_BY_RULE)
+    """Every rule that ran or left a break: `open` and `open_fen` count the unsettled (open, explained), `settled` the others;
+    `subjects` is how many the newest run judged, `passed` whether what it found lay within the tolerance."""
+    found = rows(bind, sql.BREAKS_BY_RULE)
+    return [row | {"severity": RULES[name].severity.value} if (name := str(row["rule"])) in RULES else row for row in found]
 
 
 def customers(bind: Bind, search: str | None = None, limit: int | None = 50) -> list[Record]:

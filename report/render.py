@@ -96,6 +96,8 @@ def _environment() -> Environment:
         "feed_said": feed_said,
         "error_said": error_said,
         "rule_said": words.rule,
+        "rule_meaning": words.rule_meaning,
+        "rule_sides": words.rule_sides,
     }
     return environment
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from reconcile.rule import Rule
+from reconcile.rules import RULES as CATALOGUE
 from schemas.contract import Contract, ErrorClass, Label
 from schemas.contracts import CONTRACTS
 
@@ -90,8 +92,8 @@ SEVERITIES: Mapping[str, Said] = {
     "critical": Said("critical", "严重"),
     "row": Said("row", "记录级"),
     "warning": Said("warning", "警告"),
-    "error": Said("error", "错误"),
-    "info": Said("info", "提示"),
+    "major": Said("major", "重要"),
+    "minor": Said("minor", "一般"),
 }
 
 BREAK_STATES: Mapping[str, Said] = {
@@ -142,17 +144,23 @@ def said(table: Mapping[str, Said], word: object) -> Said:
     return table.get(text, Said(text, ""))
 
 
-RULES: Mapping[str, Said] = {
-    "terminated_but_billed": Said("Terminated but billed", "已拆机仍计费"),
-    "billed_but_never_ordered": Said("Billed but never ordered", "有计费无定单"),
-    "active_but_not_billed": Said("Active but not billed", "在用未计费"),
-    "invoice_is_not_sum_of_items": Said("Invoice is not the sum of its items", "账单与明细合计不符"),
-    "account_mapped_differently": Said("Account mapped to different customers", "账户归属客户不一致"),
-}
+RULES: Mapping[str, Rule] = {known.rule_id: known for known in CATALOGUE}
 
 
 def rule(rule_id: object) -> Said:
-    return said(RULES, rule_id)
+    known = RULES.get(str(rule_id))
+    return _said(known.label) if known else Said(str(rule_id), "")
+
+
+def rule_meaning(rule_id: object) -> Said:
+    known = RULES.get(str(rule_id))
+    return _said(known.meaning) if known else Said("", "")
+
+
+def rule_sides(rule_id: object) -> tuple[Said, Said]:
+    """What the two values of a rule's break are."""
+    known = RULES.get(str(rule_id))
+    return (_said(known.left), _said(known.right)) if known else (Said("", ""), Said("", ""))
 
 
 def feed_label(feed_id: str) -> Said:

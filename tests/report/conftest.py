@@ -65,9 +65,8 @@ def built(seeded_template: str, gx_page: Path, tmp_path_factory: pytest.TempPath
     home = tmp_path_factory.mktemp("report")
     settings = Settings(home, None, (home / "landing").as_uri())
     for batch_id in (1, 3):
-        run = settings.docs_dir / str(batch_id) / "docs" / "validations" / "billing" / "account" / "run" / "20260314T000000Z"
-        run.mkdir(parents=True)
-        shutil.copy(gx_page, run / "page.html")
+        (settings.docs_dir / str(batch_id)).mkdir(parents=True)
+        shutil.copy(gx_page, settings.docs_dir / str(batch_id) / "page.html")
     engine = create_engine(seeded_template)
     page = build(engine, settings, settings.report_dir, findings=[])
     engine.dispose()  # a database with a connection open cannot be copied

@@ -270,7 +270,7 @@ def _seed_breaks(connection: Connection) -> None:
             {
                 "break_id": f"K{number:05d}",
                 "rule_id": "terminated_but_billed" if number % 3 else "active_but_not_billed",
-                "severity": "critical" if number % 3 else "warning",
+                "severity": "critical" if number % 3 else "major",
                 "province": "gd",
                 "subject": {"product": f"P{number}"},
                 "left_value": LOUD if number == 1 else "terminated",
