@@ -16,6 +16,8 @@ from quality.rules import Check, UniqueKey
 from schemas.contract import Contract, ErrorClass, Severity
 
 MEMORY_LIMIT = "600MB"
+SAME_KEY = "other rows of this batch have the same key"
+DUPLICATE_ROW = "duplicate_row"  # the rule named where a row repeats an earlier one; no fault of either
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def row_bits(checks: Sequence[Check]) -> int:
 
 
 def find(
-    connection: Any, contract: Contract, checks: Sequence[Check], period: str, files: Sequence[Path], out: Path
+    connection: Any, contract: Contract, checks: Sequence[Check], period: str, *, files: Sequence[Path], out: Path
 ) -> RowFindings:
     """Leaves the relations `staged`, `broken`, `repeats` and what GX judges: `records`, `key_groups`."""
     _prepare(connection, files, out)
@@ -154,6 +156,7 @@ def write_verdict(connection: Any, contract: Contract, found: RowFindings, path:
     named = {"number": pa.int64(), "reason": pa.string(), "rule_id": pa.string(), "detail": pa.string()}
     connection.register("words", pa.Table.from_pylist(texts, pa.schema(named)))
     unique = found.checks[-1]
+    duplicate = contract.record_error(None, ErrorClass.BUSINESS)
     connection.execute(f"""
         COPY (
             SELECT _row_no, 'quarantined' AS outcome, reason, rule_id, detail
@@ -161,9 +164,9 @@ def write_verdict(connection: Any, contract: Contract, found: RowFindings, path:
             JOIN words USING (number)
             UNION ALL
             SELECT _row_no, outcome,
-                CASE outcome WHEN 'quarantined' THEN '{unique.record_error(contract)}' END,
-                CASE outcome WHEN 'quarantined' THEN '{unique.rule_id}' END,
-                CASE outcome WHEN 'quarantined' THEN 'other rows of this batch have the same key' ELSE 'equal to row ' || first_row END
+                CASE outcome WHEN 'quarantined' THEN '{unique.record_error(contract)}' ELSE '{duplicate}' END,
+                CASE outcome WHEN 'quarantined' THEN '{unique.rule_id}' ELSE '{DUPLICATE_ROW}' END,
+                CASE outcome WHEN 'quarantined' THEN '{SAME_KEY}' ELSE 'equal to row ' || first_row END
             FROM repeats
             ORDER BY _row_no
         ) TO '{path}' (FORMAT parquet)""")

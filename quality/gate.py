@@ -26,7 +26,7 @@ MASS_FAILURE_FLOOR = 20
 CORRECTIONS = frozenset({Kind.CORRECTION_INSERT, Kind.CORRECTION_DELETE})
 
 
-def gate(contract: Contract, period: str, staged: Staged, delivery: Delivery, out: Path) -> Verdict:
+def judge(contract: Contract, period: str, staged: Staged, delivery: Delivery, out: Path) -> Verdict:
     """Judges one staged batch; writes `out/verdict.parquet`, `out/validation.json`, `out/index.html` anew.
 
     Raises InvariantBroken where predicates and Great Expectations disagree on how many rows break a rule.
@@ -35,7 +35,7 @@ def gate(contract: Contract, period: str, staged: Staged, delivery: Delivery, ou
     out.mkdir(parents=True)
     checks = checks_of(contract)
     with _workspace(out) as (database, connection):
-        found = find(connection, contract, checks, period, staged.files, out)
+        found = find(connection, contract, checks, period, files=staged.files, out=out)
         if found.total.rows != staged.rows:
             raise InvariantBroken(
                 f"{contract.feed_id}: {staged.rows} rows were staged, {found.total.rows} can be read", feed=contract.feed_id
@@ -123,7 +123,9 @@ def _account(found: RowFindings, *, refused: bool) -> Account:
     )
 
 
-def _refusal(contract: Contract, delivery: Delivery, found: RowFindings) -> tuple[RefusalCode, str] | None:
+def _refusal(  # noqa: PLR0911 (one arm a reason)
+    contract: Contract, delivery: Delivery, found: RowFindings
+) -> tuple[RefusalCode, str] | None:
     """The first reason to refuse the batch as a whole, in the order in which a sender would mend them."""
     rows, control = found.total.rows, delivery.control
     if delivery.declared_rows not in (None, rows):

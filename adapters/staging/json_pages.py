@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 
 from adapters.protocol import LandedBytes
 from adapters.staging.drift import check_names
-from adapters.staging.rows import FAULT, LENGTH, OBJECT, OFFSET, ROW_NO, SplitJob, TextRows, ready
+from adapters.staging.rows import FAULT, LENGTH, OBJECT, OFFSET, ROW_NO, Positions, SplitJob, TextRows, ready
 from adapters.staging.session import session
 from adapters.staging.typing_sql import sql_text
 from hub.errors import RefuseDelivery
@@ -75,9 +74,12 @@ def _rows(
     table = connection.sql(_text_columns(contract, first_row_no)).to_arrow_table()
     texts = table.column("record")
     connection.unregister("pages")
-    return TextRows(
-        table.drop_columns(["record"]), lambda positions: texts.take(pa.array(positions.astype(np.int64))).to_pylist()
-    )
+
+    def sources(positions: Positions) -> list[str]:
+        found: list[str] = texts.take(pa.array(positions)).to_pylist()
+        return found
+
+    return TextRows(table.drop_columns(["record"]), sources, paged=True)
 
 
 def _text_columns(contract: Contract, first_row_no: int) -> str:

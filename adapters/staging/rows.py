@@ -18,10 +18,12 @@ ROW_NO, OBJECT, OFFSET, LENGTH, FAULT = "_row_no", "_object", "_offset", "_lengt
 @dataclass(frozen=True)
 class TextRows:
     """Columns `_row_no`, `_object`, `_offset`, `_length`, `_fault` (NULL, `shape` or `encoding`) and the contract's columns
-    as text. `sources` gives the text of the rows at these positions of the table, for people to read."""
+    as text. `sources` gives the text of the rows at these positions of the table, for people to read; `paged` rows have no
+    bytes of their own in landing, so their text is kept for all of them."""
 
     table: pa.Table
     sources: Callable[[Positions], list[str]]
+    paged: bool = False
 
 
 SplitJob = Callable[[], TextRows]

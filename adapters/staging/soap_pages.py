@@ -56,7 +56,7 @@ def _rows(contract: Contract, records: list[etree._Element], page: str, index: i
     def sources(positions: Positions) -> list[str]:
         return [etree.tostring(records[int(i)], encoding="unicode", with_tail=False) for i in positions]
 
-    return TextRows(good_table(contract, place, texts), sources)
+    return TextRows(good_table(contract, place, texts), sources, paged=True)
 
 
 def _fields(record: etree._Element) -> dict[str, str]:

@@ -98,7 +98,10 @@ class _Typist:
         typed = connection.sql(typed_rows(self.contract, "block")).to_arrow_table()
         connection.unregister("block")
         path = self.out / f"rows-{number:05d}.parquet"
-        staged = typed.append_column("_source", _sources(typed, rows)).replace_schema_metadata(self.facts)
+        texts = rows.sources(np.arange(typed.num_rows)) if rows.paged else None
+        staged = typed.append_column("_source", _sources(typed, rows))
+        staged = staged.append_column("_record", pa.array(texts, pa.string()) if texts else pa.nulls(typed.num_rows, pa.string()))
+        staged = staged.replace_schema_metadata(self.facts)
         few_values = [column.name for column in self.contract.columns if column.type in (Type.CODE, Type.DATE)]
         pq.write_table(staged, path, compression="snappy", use_dictionary=[*few_values, "_object"])
         return path, typed.num_rows
