@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 from adapters.file_codes import FileCode
@@ -72,10 +73,11 @@ class Drop:
 
     def _land_data(self, name: DropName, sink: LandingSink) -> LandedFile:
         tally = Tally()
-        kept = sink.put(name.text, tally.through(self._stream(name.text)))
+        with closing(self._stream(name.text)) as stream:
+            kept = sink.put(name.text, tally.through(stream))
         return LandedFile(kept, SeenFile(name.text, name.split, tally.size, tally.rows, kept.sha256), tally.head)
 
-    def _stream(self, name: str, limit: int | None = None) -> Iterator[bytes]:
+    def _stream(self, name: str, limit: int | None = None) -> Generator[bytes, None, None]:
         """A file's bytes; a broken read goes on at the byte where it broke, since a finished file no longer changes."""
 
         def from_offset(offset: int) -> Iterator[tuple[bytes, int]]:

@@ -7,7 +7,8 @@ key, so a read that breaks could not go on where it broke.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ from adapters.transports.patience import Patience
 from adapters.transports.sql_copy import RowCount, can_copy, copy_out
 from adapters.transports.sql_errors import mapped
 from adapters.transports.sql_pages import Extract, PagedRead
+from adapters.transports.stall import waiting, watched
 from hub.errors import FixConnection, FixContract
 from hub.settings import Connection
 from schemas.batch import Delivery, LandedObject, Layout
@@ -87,15 +89,26 @@ class SqlSource:
         self._engine.dispose()
 
     def _land(self, extract: Extract, sink: LandingSink, count: RowCount) -> LandedObject:
-        name = f"{self._table}.csv"
         if not self._copies:
-            return sink.put(name, PagedRead(self._engine, extract, self._where, self._patience, count).chunks())
+            read = PagedRead(self._engine, extract, self._where, self._patience, count)
+            return self._put(sink, read.chunks())
         query = extract.whole()
-        return self._patience.call(lambda: sink.put(name, copy_out(self._engine, query, self._where, self._patience, count)))
+        return self._patience.call(lambda: self._put(sink, copy_out(self._engine, query, self._where, self._patience, count)))
+
+    def _put(self, sink: LandingSink, chunks: Generator[bytes, None, None]) -> LandedObject:
+        # Closed here and now: a landing that fails must not leave a query running at the source.
+        with closing(chunks):
+            return sink.put(f"{self._table}.csv", chunks)
 
     def _reflect(self, contract: Contract) -> sa.Table:
         """The table as the database describes it, its columns held against the contract (names, then kinds of type)."""
-        with mapped(self._where, "describe the table"), self._engine.connect() as connection:
+        seconds = self._patience.read_seconds
+        with (
+            mapped(self._where, "describe the table"),
+            self._engine.connect() as connection,
+            watched(connection, seconds) as guard,
+            waiting(guard),
+        ):
             try:
                 table = sa.Table(self._table, sa.MetaData(), schema=self._schema, autoload_with=connection, resolve_fks=False)
             except sa.exc.NoSuchTableError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from adapters.transports.patience import Patience
 from adapters.transports.sql_errors import mapped
 from adapters.transports.stall import StallGuard
-from hub.errors import RetryLater
 
 # libpq hands over one row at a time; they are joined so that what follows works on pieces worth its while.
 ROWS_A_PIECE = 4096
@@ -30,7 +29,9 @@ def can_copy(engine: sa.Engine) -> bool:
     return engine.dialect.name == "postgresql" and engine.dialect.driver == "psycopg"
 
 
-def copy_out(engine: sa.Engine, query: sa.Select[Any], where: str, patience: Patience, count: RowCount) -> Iterator[bytes]:
+def copy_out(
+    engine: sa.Engine, query: sa.Select[Any], where: str, patience: Patience, count: RowCount
+) -> Generator[bytes, None, None]:
     """CSV with header, in the query's order. `count` receives the server's own count of rows.
 
     Raises RetryLater where the connection breaks or is silent for `read_seconds`; a COPY cannot be resumed, so the caller
@@ -44,12 +45,7 @@ def copy_out(engine: sa.Engine, query: sa.Select[Any], where: str, patience: Pat
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
         with StallGuard(driver.fileno(), patience.read_seconds) as guard:
-            try:
-                yield from _pieces(driver, text, guard, count)
-            except psycopg.Error:
-                if guard.stalled:
-                    raise RetryLater(f"{where}: silent for {patience.read_seconds:g} s while reading", where=where) from None
-                raise
+            yield from _pieces(driver, text, guard, count)
 
 
 def _pieces(driver: psycopg.Connection[tuple[object, ...]], text: str, guard: StallGuard, count: RowCount) -> Iterator[bytes]:

@@ -45,7 +45,7 @@ def _translated(error: Exception, where: str, what: str) -> HubError:
     if _REFUSED.search(f"{state} {original}"):
         return FixConnection(f"{where}: cannot {what}: login, database or privilege refused ({said})", **facts)
     if isinstance(error, (*_PASSING, psycopg.OperationalError, psycopg.InterfaceError, OSError)):
-        return RetryLater(f"{where}: cannot {what}: cannot connect, or the connection broke ({said})", **facts)
+        return RetryLater(f"{where}: cannot {what}: cannot connect, or the connection broke or fell silent ({said})", **facts)
     if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
         return RetryLater(f"{where}: cannot {what}: the connection broke ({said})", **facts)
     return FixContract(f"{where}: cannot {what}: the database refuses the query ({said})", **facts)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +12,7 @@ from adapters.transports import csv_text
 from adapters.transports.patience import Patience
 from adapters.transports.sql_copy import RowCount
 from adapters.transports.sql_errors import mapped
-from adapters.transports.stall import StallGuard
-from hub.errors import RetryLater
+from adapters.transports.stall import StallGuard, waiting, watched
 from hub.periods import SHANGHAI
 from schemas.batch import Window
 
@@ -103,16 +101,20 @@ class PagedRead:
     patience: Patience
     count: RowCount
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self) -> Generator[bytes, None, None]:
         """The same bytes as `copy_out`. A connection that breaks is opened anew and the read goes on after the last row."""
         yield csv_text.header(self.extract.names)
         yield from self.patience.stream(self._from_position, Position())
 
     def _from_position(self, position: Position) -> Iterator[tuple[bytes, Position]]:
-        with mapped(self.where, "read"), self.engine.connect() as connection, self._watched(connection) as watch:
+        with (
+            mapped(self.where, "read"),
+            self.engine.connect() as connection,
+            watched(connection, self.patience.read_seconds) as guard,
+        ):
             while True:
                 rows_of_page = 0
-                for part in self._parts(connection, self.extract.page(position), watch):
+                for part in self._parts(connection, self.extract.page(position), guard):
                     rows_of_page += len(part)
                     position = self.extract.position_of(part[-1], undated=position.undated)
                     self.count.rows += len(part)
@@ -123,28 +125,16 @@ class PagedRead:
                     return
                 position = Position(undated=True)
 
-    def _watched(self, connection: sa.Connection) -> AbstractContextManager[StallGuard | None]:
-        """A guard where the driver shows its socket; the others have a read timeout of their own (`sql._connect_args`)."""
-        fileno = getattr(connection.connection.driver_connection, "fileno", None)
-        return nullcontext() if fileno is None else StallGuard(fileno(), self.patience.read_seconds)
-
-    def _parts(self, connection: sa.Connection, query: Query, watch: StallGuard | None) -> Iterator[Sequence[Row]]:
-        waiting = watch.waiting if watch else nullcontext
-        try:
-            with waiting():
-                result = connection.execution_options(stream_results=True, max_row_buffer=PART_ROWS).execute(query)
-            with result:
-                while True:
-                    with waiting():
-                        part = result.fetchmany(PART_ROWS)
-                    if not part:
-                        return
-                    yield part
-        except sa.exc.DBAPIError:
-            if watch is not None and watch.stalled:
-                silent = f"{self.where}: silent for {self.patience.read_seconds:g} s while reading"
-                raise RetryLater(silent, where=self.where) from None
-            raise
+    def _parts(self, connection: sa.Connection, query: Query, guard: StallGuard | None) -> Iterator[Sequence[Row]]:
+        with waiting(guard):
+            result = connection.execution_options(stream_results=True, max_row_buffer=PART_ROWS).execute(query)
+        with result:
+            while True:
+                with waiting(guard):
+                    part = result.fetchmany(PART_ROWS)
+                if not part:
+                    return
+                yield part
 
 
 def _later(order: Sequence[sa.Column[object]], after: Row) -> sa.ColumnElement[bool]:

@@ -48,7 +48,7 @@ class HttpServer:
                 self.wfile.write(told.body[: len(told.body) // 2] if told.cut else told.body)
                 self.close_connection = self.close_connection or told.cut
 
-            do_GET = do_POST = _serve
+            do_GET = do_POST = _serve  # noqa: N815 - the library's names
 
             def log_message(self, *_: object) -> None:
                 """Quiet."""

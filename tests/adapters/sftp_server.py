@@ -10,7 +10,6 @@ from typing import Any
 
 import asyncssh
 
-
 BREAKS_AT = 4096  # bytes into the file
 
 

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from pydantic import SecretStr
@@ -97,7 +97,7 @@ class DirectoryRig(DropRig):
                 self.file = opened(path, "rb", buffering=0)
                 self.last = path.name.endswith("003.dat")
 
-            def __enter__(self) -> Breaking:
+            def __enter__(self) -> Self:
                 return self
 
             def __exit__(self, *_: object) -> None:

@@ -55,7 +55,9 @@ class RestRig:
         self.expires_in: float = 600
 
     def connection(self) -> Connection:
-        return Connection("bss_crm_gd", "http", "127.0.0.1", self.server.port, "hub", SecretStr(self.password), "", {"prefix": "/gd"})
+        return Connection(
+            "bss_crm_gd", "http", "127.0.0.1", self.server.port, "hub", SecretStr(self.password), "", {"prefix": "/gd"}
+        )
 
     def source(self, patience: Patience) -> Source:
         return open_source("crm.contact", "gd", self.connection(), patience)
@@ -77,7 +79,9 @@ class RestRig:
         if asked.headers.get("Authorization") != expected or asked.body != b"grant_type=client_credentials":
             return Told(401, b'{"error": "invalid_client"}')
         self.tokens += 1
-        return Told(200, json.dumps({"access_token": f"T{self.tokens}", "token_type": "Bearer", "expires_in": self.expires_in}).encode())
+        return Told(
+            200, json.dumps({"access_token": f"T{self.tokens}", "token_type": "Bearer", "expires_in": self.expires_in}).encode()
+        )
 
     def _page(self, query: dict[str, str]) -> Told:
         self.asked.append(query)

@@ -29,7 +29,14 @@ WINDOW = Window(since=datetime(2026, 1, 31, 16, tzinfo=UTC), before=datetime(202
 
 
 def job(number: int) -> dict[str, str]:
-    record = {"jobNo": f"J{number:04d}", "groupId": "G1", "orderNo": "PO1", "productId": "P1", "jobName": "专线<开通>", "team": "一组"}
+    record = {
+        "jobNo": f"J{number:04d}",
+        "groupId": "G1",
+        "orderNo": "PO1",
+        "productId": "P1",
+        "jobName": "专线<开通>",
+        "team": "一组",
+    }
     times = {"plannedOn": "2026-02-01", "finishedOn": "", "updatedAt": "2026-02-01 08:00:00"}
     return record | {"leaderName": "李娜", "state": "10", "abortReason": ""} | times
 
@@ -66,7 +73,10 @@ class SoapRig:
         keys = []
         for body in sink.contents(delivery):
             detail = etree.fromstring(body).findtext(f".//{{{EOMS}}}opDetail")
-            keys += [record.findtext("fieldInfo[fieldEnName='jobNo']/fieldContent") for record in etree.fromstring(detail).iter("recordInfo")]
+            keys += [
+                record.findtext("fieldInfo[fieldEnName='jobNo']/fieldContent")
+                for record in etree.fromstring(detail).iter("recordInfo")
+            ]
         return keys
 
     def answer(self, asked: Asked) -> Told:
@@ -211,7 +221,8 @@ def test_no_records_are_an_empty_delivery(rig: SoapRig, sink: DirectorySink) -> 
 def test_an_entity_in_an_answer_is_not_resolved(rig: SoapRig, sink: DirectorySink, tmp_path: Path) -> None:
     (tmp_path / "private").write_text("private content")
     declared = f'<!DOCTYPE x [<!ENTITY e SYSTEM "{(tmp_path / "private").as_uri()}">]>'
-    text = f'{declared}<s:Envelope xmlns:s="{SOAP}"><s:Body><queryProductionJobResponse xmlns="{EOMS}"><result>&e;</result></queryProductionJobResponse></s:Body></s:Envelope>'
+    answer = f'<queryProductionJobResponse xmlns="{EOMS}"><result>&e;</result></queryProductionJobResponse>'
+    text = f'{declared}<s:Envelope xmlns:s="{SOAP}"><s:Body>{answer}</s:Body></s:Envelope>'
     rig._told = lambda result, detail: Told(200, text.encode())  # type: ignore[method-assign]
     with pytest.raises(HubError) as caught:
         rig.source(patient([])).fetch(rig.request, sink)
