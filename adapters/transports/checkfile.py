@@ -12,6 +12,16 @@ from hub import periods
 from schemas.batch import ControlTotals
 
 RECORD_BYTES = 104
+# Of several faults the first of these is the delivery's code: the one that tells most about what the sender should mend.
+TELLING = (
+    FileCode.BAD_RESEND,
+    FileCode.MISSING,
+    FileCode.DUPLICATE,
+    FileCode.CORRECTION_ACROSS_MONTH,
+    FileCode.DATE,
+    FileCode.SIZE,
+    FileCode.ROWS,
+)
 _RECORD = re.compile(rb"(?P<name>[\x21-\x7e]+ *)(?P<size>\d{20})(?P<rows>\d{20})(?P<day>\d{8})(?P<created>\d{14})\r\n")
 
 
@@ -79,7 +89,7 @@ def compare(
         faults += _differences(declared[name], seen[name])
     for record in records:
         faults += _date_faults(record, period, correction=correction)
-    return sorted(faults, key=lambda fault: (list(FileCode).index(fault.code), fault.name))
+    return sorted(faults, key=lambda fault: (TELLING.index(fault.code), fault.name))
 
 
 def _absent(name: str, resend: int) -> FileFault:
