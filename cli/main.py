@@ -166,7 +166,9 @@ def customers(
 
 
 @app.command()
-def explain(customer: Annotated[str, typer.Argument(help="A customer id, for example BC00000001.")], json_output: Json = False) -> None:
+def explain(
+    customer: Annotated[str, typer.Argument(help="A customer id, for example BC00000001.")], json_output: Json = False
+) -> None:
     """Each attribute of a customer: value, source, rule, batch, row, file; and why its records are one."""
     from identity.explain import explain as explain_customer
     from pipeline import open_hub

@@ -16,7 +16,8 @@ from rich.table import Table
 from hub.errors import HubError
 from hub.logging import redact
 
-console = Console(highlight=False)
+# Where nobody looks on, a table is as wide as it needs to be to stay one line a row.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
 Row = Mapping[str, object]
 
 

@@ -15,11 +15,12 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import make_url
+from sqlalchemy import create_engine, make_url
 
 from cli.airflow_process import Airflow, prepare_airflow, running_airflow
 from cli.processes import Child, start, stop, wait_until
 from hub.settings import Settings
+from store.migrate import upgrade
 from store.server import EmbeddedServer, embedded_server, ensure_databases
 
 STORE, AIRFLOW = "bsshub", "airflow"
@@ -73,8 +74,9 @@ def running_world(settings: Settings, scene: Scene, say: Say, *, airflow_port: i
     with ExitStack() as parts:
         say("starting PostgreSQL")
         server = parts.enter_context(embedded_server(settings.home / "pg"))
-        _databases(server)
+        make_databases(server)
         store_url = settings.store_url or server.url(STORE)
+        _migrate(store_url)
         database = server.url(AIRFLOW)
         say(f"starting the simulated systems ({scene.customers} big customers) and preparing Airflow")
         with ThreadPoolExecutor(1) as beside:
@@ -115,7 +117,7 @@ def simulated_systems(home: Path, scene: Scene, server: EmbeddedServer) -> Itera
         stop([child])
 
 
-def _databases(server: EmbeddedServer) -> None:
+def make_databases(server: EmbeddedServer) -> None:
     """The store and Airflow's metadata stay from run to run; the simulated orders databases are made anew."""
     address = make_url(server.url("postgres")).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address, autocommit=True) as connection:
@@ -126,6 +128,15 @@ def _databases(server: EmbeddedServer) -> None:
         # Airflow writes many small transactions, and may lose the last second of them to a power failure.
         connection.execute(f"alter database {AIRFLOW} set synchronous_commit = off")
         connection.execute(f"alter database {AIRFLOW} set timezone = 'UTC'")
+
+
+def _migrate(store_url: str) -> None:
+    """Once, before tasks meet it: each would find it migrated and go on."""
+    engine = create_engine(store_url)
+    try:
+        upgrade(engine)
+    finally:
+        engine.dispose()
 
 
 @contextmanager

@@ -58,3 +58,7 @@ class InvariantBroken(HubError):
 
 class NotFound(HubError):
     """What was asked for by name does not exist; `message` lists what does."""
+
+
+class PublicationStopped(HubError):
+    """Reconciliation found more than a critical rule allows. Portals keep last night's; a person must decide."""

@@ -1,0 +1,35 @@
+"""The steps of the road as plain functions. Airflow and the command line call these and nothing deeper."""
+
+from adapters.feeds import PROVINCES
+from pipeline.audit import verify_store, write_report
+from pipeline.check import check_sources
+from pipeline.cutoff import cutoff, cutoff_at, is_expected
+from pipeline.gate import GateSummary, gate
+from pipeline.hub import Hub, open_hub
+from pipeline.load import load
+from pipeline.night import CycleResult, run_cycle, run_feed
+from pipeline.pull import pull
+from pipeline.replay import replay
+from pipeline.unify import UnifySummary, unify
+
+__all__ = [
+    "PROVINCES",
+    "CycleResult",
+    "GateSummary",
+    "Hub",
+    "UnifySummary",
+    "check_sources",
+    "cutoff",
+    "cutoff_at",
+    "gate",
+    "is_expected",
+    "load",
+    "open_hub",
+    "pull",
+    "replay",
+    "run_cycle",
+    "run_feed",
+    "unify",
+    "verify_store",
+    "write_report",
+]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, select
 
 from adapters.feeds import PROVINCES
-from hub.periods import now, period_for_cycle
+from hub.periods import period_for_cycle
 from pipeline.hub import Hub
 from schemas.contract import Contract
 from schemas.contracts import CONTRACTS
@@ -53,17 +52,34 @@ def has_passed(connection: Connection, instance: Instance) -> bool:
     return connection.execute(statement).first() is not None
 
 
-def outstanding(connection: Connection, cycle: str) -> Iterator[Instance]:
+def outstanding(connection: Connection, cycle: str) -> list[Instance]:
     """The instances of the night that have not passed."""
-    return (instance for instance in instances_of(cycle) if not has_passed(connection, instance))
+    return [instance for instance in instances_of(cycle) if not has_passed(connection, instance)]
 
 
-def cutoff(hub: Hub, cycle: str, *, at: datetime | None = None, run_id: str | None = None) -> list[Instance]:
-    """Names the feeds of the night that are due `at` (now) and have not passed. A monthly feed whose due day is still ahead is
-    late for nobody and is not named."""
-    moment = at or now()
+def is_expected(instance: Instance, cycle: str) -> bool:
+    """Whether the instance is due by the night's cut-off. A month whose due day is still ahead is late for nobody."""
+    return instance.contract.due_at(instance.period) <= cutoff_at(cycle)
+
+
+def cutoff_at(cycle: str) -> datetime:
+    """When the last daily feed of the night is due."""
+    return max(contract.due_at(cycle) for contract in CONTRACTS.values() if contract.period == "daily")
+
+
+def unnamed(connection: Connection, cycle: str) -> list[Instance]:
+    """What the night still waits for: expected, not passed, and not named by a cut-off."""
+    table = tables.missing_feed
+    named = {tuple(row) for row in connection.execute(select(table.c.system, table.c.feed, table.c.province, table.c.period))}
+    waiting = [instance for instance in outstanding(connection, cycle) if is_expected(instance, cycle)]
+    return [i for i in waiting if (i.contract.system, i.contract.feed, i.province, i.period) not in named]
+
+
+def cutoff(hub: Hub, cycle: str, *, run_id: str | None = None) -> list[Instance]:
+    """Names the feeds that the night expected and that have not passed. Run when they are due (`cutoff_at`); again, it changes
+    nothing."""
     with attempt(hub.engine, "cutoff", period=cycle, run_id=run_id), hub.engine.begin() as connection:
-        late = [i for i in outstanding(connection, cycle) if i.contract.due_at(i.period) <= moment]
+        late = [instance for instance in outstanding(connection, cycle) if is_expected(instance, cycle)]
         for instance in late:
             order.note_missing(connection, instance.contract, instance.province, instance.period, cycle=cycle)
     return late

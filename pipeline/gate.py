@@ -2,39 +2,83 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from adapters.staging import Staged, stage
-from hub.errors import RefuseDelivery
+from hub.errors import HubError, RefuseDelivery
 from pipeline.hub import Hub
-from quality import Verdict, judge, write_quarantine
+from pipeline.staging import judge_batch, workspace
+from quality import Verdict, write_quarantine
 from schemas.batch import Account
 from store import ledger
 from store.attempts import attempt
+from store.ledger import Batch
 
 
 @dataclass(frozen=True)
 class GateSummary:
-    """What the gate said of one batch."""
+    """What the gate said of one batch; `account` is None for a batch refused before the gate."""
 
     batch_id: int
     accepted: bool
-    account: Account
+    account: Account | None
     refusal_code: str | None
     refusal_reason: str | None
 
 
 def gate(hub: Hub, batch_ids: Sequence[int], *, run_id: str | None = None) -> list[GateSummary]:
-    """Judges each batch. All are judged and recorded before RefuseDelivery is raised for the first refused one, so that a bad
-    correction does not keep a good base delivery from the ledger."""
+    """Judges each batch and records what was found.
+
+    Every batch is judged before RefuseDelivery is raised for the base delivery (the first), so that its corrections are told
+    too; a refused correction alone does not keep its base delivery out.
+    """
     summaries = [_gate_one(hub, batch_id, run_id) for batch_id in batch_ids]
-    refused = [summary for summary in summaries if not summary.accepted]
-    if refused and len(refused) == len(summaries):
+    if summaries and not summaries[0].accepted:
+        first = summaries[0]
         raise RefuseDelivery(
-            f"batch {refused[0].batch_id}: {refused[0].refusal_reason}",
-            code=refused[0].refusal_code or "refused",
-            batch_id=refused[0].batch_id,
+            f"batch {first.batch_id}: {first.refusal_reason}", code=first.refusal_code or "", batch_id=first.batch_id
         )
     return summaries
+
+
+def _gate_one(hub: Hub, batch_id: int, run_id: str | None) -> GateSummary:
+    with hub.engine.connect() as connection:
+        batch = ledger.get(connection, batch_id)
+    if batch.state == "refused" and batch.account is None:
+        return _summary(batch)
+    where = {"system": batch.system, "feed": batch.feed, "province": batch.province, "period": batch.period}
+    with attempt(hub.engine, "gate", run_id=run_id, **where) as trying:
+        trying.batch_ids.append(batch_id)
+        return _summary(_judge(hub, batch))
+
+
+def _judge(hub: Hub, batch: Batch) -> Batch:
+    out = workspace(hub, batch.batch_id)
+    shutil.rmtree(out, ignore_errors=True)
+    try:
+        staged, verdict = judge_batch(hub, batch, out)
+    except HubError as error:
+        with hub.engine.begin() as connection:
+            if batch.state in {"landed", "gated"} and not error.retry:
+                ledger.record_refusal(connection, batch.batch_id, getattr(error, "code", "contract"), error.message)
+        raise
+    (out / "judged").touch()
+    objects = [hub.landing.get(item) for item in batch.delivery.objects]
+    write_quarantine(hub.engine, batch.batch_id, batch.contract, staged, verdict, objects)
+    _keep_documents(hub, batch, verdict)
+    refusal = None if verdict.code is None else (verdict.code.value, verdict.reason or "")
+    with hub.engine.begin() as connection:
+        return ledger.record_gate(connection, batch.batch_id, verdict.account, verdict.rules, refusal=refusal)
+
+
+def _keep_documents(hub: Hub, batch: Batch, verdict: Verdict) -> None:
+    """The referee's result and page outlive the workspace: auditors read them."""
+    kept = hub.settings.docs_dir / str(batch.batch_id)
+    kept.mkdir(parents=True, exist_ok=True)
+    for document in (verdict.validation_json, verdict.docs_page):
+        shutil.copyfile(document, kept / document.name)
+
+
+def _summary(batch: Batch) -> GateSummary:
+    return GateSummary(batch.batch_id, batch.state != "refused", batch.account, batch.refusal_code, batch.refusal_reason)

@@ -60,7 +60,8 @@ class Delivery(Record):
     """What a source delivered for one feed, province and period: one batch. `objects` hold rows, in order;
     `companions` are kept beside them (check files, control totals).
 
-    `declared_rows` is what the sender said (the check file, the page total); None where the transport says nothing.
+    `declared_rows` is what the sender said (the check file, the page total); None where the transport says nothing. `replay_of`: the batch
+    whose landed bytes are judged once more.
     """
 
     kind: Kind
@@ -72,6 +73,7 @@ class Delivery(Record):
     control: ControlTotals | None = None
     window: Window | None = None
     notes: tuple[str, ...] = ()
+    replay_of: int | None = None
 
 
 class Account(Record):

@@ -67,7 +67,8 @@ class Batch:
 def content_digest(delivery: Delivery) -> str:
     """What makes two deliveries the same: objects by name and hash, in order, the resend number and the layout."""
     named = [(item.name, item.sha256) for item in delivery.objects]
-    text = json.dumps([delivery.kind, delivery.resend, delivery.layout, named], separators=(",", ":"))
+    again = [] if delivery.replay_of is None else [delivery.replay_of]
+    text = json.dumps([delivery.kind, delivery.resend, delivery.layout, named, *again], separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

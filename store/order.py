@@ -128,7 +128,7 @@ def _admit_resend(connection: Connection, coming: _Coming, kinds: tuple[str, ...
     newest = _loaded_resend(connection, coming.contract, coming.province, coming.period, kinds)
     if newest is not None and coming.delivery.resend < newest:
         raise coming.refusal("bad_resend", f"resend {newest:02d} is loaded")
-    if newest is not None and coming.delivery.resend == newest:
+    if newest is not None and coming.delivery.resend == newest and coming.delivery.replay_of is None:
         raise coming.refusal("duplicate", "other content is loaded under this resend number")
 
 

@@ -73,7 +73,7 @@ BILL = Contract(
         Ordered(name="issued_before_due", lower="issued_on", upper="due_on"),
     ),
     bounds=Bounds(min_rows=1),
-    due_day=3,
+    due_day=5,
 )
 
 BILL_ITEM = Contract(
@@ -111,7 +111,7 @@ BILL_ITEM = Contract(
         Ordered(name="charged_in_order", lower="charged_from", upper="charged_to"),
     ),
     bounds=Bounds(min_rows=1, max_bad_share=0.15),
-    due_day=3,
+    due_day=5,
 )
 
 PAYMENT = Contract(

@@ -1,0 +1,66 @@
+"""Unify: resolve, reconcile, publish and report one night, once the ledger says that it is complete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hub.errors import PublicationStopped
+from hub.periods import check_kind
+from identity.resolve import ResolveSummary, resolve
+from pipeline.audit import refresh_report
+from pipeline.cutoff import outstanding, unnamed
+from pipeline.hub import Hub
+from reconcile.run import ReconcileSummary, reconcile
+from store.attempts import attempt
+from store.publication import Candidate, candidate, is_published, publish
+
+
+@dataclass(frozen=True)
+class UnifySummary:
+    """What a run did. `publication_id` is None where it published nothing, for the `reason` given."""
+
+    cycle: str
+    publication_id: int | None
+    reason: str
+    missing: tuple[str, ...] = ()
+    resolved: ResolveSummary | None = None
+    reconciled: ReconcileSummary | None = None
+
+    def sentence(self) -> str:
+        if self.resolved is None or self.reconciled is None:
+            return f"night {self.cycle}: {self.reason}"
+        without = f", without {', '.join(self.missing)}" if self.missing else ""
+        return (
+            f"night {self.cycle} published as {self.publication_id}: {self.resolved.customers} customers from "
+            f"{self.resolved.source_customers} source customers, {self.reconciled.breaks} breaks{without}"
+        )
+
+
+def unify(hub: Hub, cycle: str, *, run_id: str | None = None) -> UnifySummary:
+    """Publishes the night, or says why not: feeds outstanding that no cut-off has named, or nothing new since the publication
+    that portals see. Killed and run again, it ends the same.
+
+    Raises PublicationStopped where a critical rule breaks its bound.
+    """
+    check_kind(cycle, "daily")
+    with hub.engine.connect() as connection:
+        waiting = unnamed(connection, cycle)
+        missing = tuple(str(instance) for instance in outstanding(connection, cycle))
+    if waiting:
+        return UnifySummary(cycle, None, f"waits for {len(waiting)} feeds, first {waiting[0]}", missing)
+    chosen = candidate(hub.engine, cycle, missing)
+    if is_published(hub.engine, chosen):
+        refresh_report(hub)
+        return UnifySummary(cycle, None, "published already, and nothing has changed since", missing)
+    with attempt(hub.engine, "unify", period=cycle, run_id=run_id):
+        return _publish(hub, chosen)
+
+
+def _publish(hub: Hub, chosen: Candidate) -> UnifySummary:
+    resolved = resolve(hub.engine, chosen.seq)
+    reconciled = reconcile(hub.engine, chosen.seq, chosen.cycle, chosen.fact_batches)
+    if reconciled.blocks_publication:
+        raise PublicationStopped("; ".join(reconciled.reasons), cycle=chosen.cycle)
+    publication = publish(hub.engine, chosen)
+    refresh_report(hub)
+    return UnifySummary(chosen.cycle, publication.publication_id, "published", chosen.missing, resolved, reconciled)
