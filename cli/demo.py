@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -96,7 +97,7 @@ def _tell(night: str, runs: NightRuns) -> None:
 def _verify() -> None:
     with open_hub() as hub:
         findings = verify_store(hub)
-    show([finding.row() for finding in findings], json_output=False, title="verify", empty="no findings; the invariants hold")
+    show([asdict(finding) for finding in findings], json_output=False, title="verify", empty="no findings; the invariants hold")
     if findings:
         raise InvariantBroken(f"verify has {len(findings)} findings")
 

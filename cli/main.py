@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cli.output import as_json, console, errors_told, show
+from cli.output import as_json, console, errors_told, files_of, show
 from hub.logging import configure
 from hub.settings import settings
 
@@ -28,6 +29,18 @@ Limit = Annotated[int, typer.Option(help="At most so many rows.", min=1)]
 FeedArgument = Annotated[str, typer.Argument(help="A feed, for example billing.account.")]
 Period = Annotated[str, typer.Option(help="YYYYMMDD for a daily feed, YYYYMM for a monthly one.")]
 Night = Annotated[str, typer.Option(help="The night to run, YYYYMMDD (Shanghai date).")]
+
+CUSTOMER_COLUMNS = (
+    "customer_id",
+    "customer_name",
+    "uscc",
+    "customer_category",
+    "industry",
+    "customer_status",
+    "province",
+    "manager_id",
+    "source_ids",
+)
 
 
 @app.callback()
@@ -85,7 +98,7 @@ def cycle(night: Night, json_output: Json = False) -> None:
 
 
 @app.command()
-def batches(
+def batches(  # noqa: PLR0917 (typer reads options off the signature)
     feed: FeedOption = None,
     province: Province = None,
     period: Annotated[str | None, typer.Option(help="Only this period.")] = None,
@@ -103,7 +116,7 @@ def batches(
 
 
 @quarantine_app.callback()
-def quarantine(
+def quarantine(  # noqa: PLR0917 (typer reads options off the signature)
     context: typer.Context,
     feed: FeedOption = None,
     batch: Annotated[int | None, typer.Option(help="Only this batch.")] = None,
@@ -162,7 +175,7 @@ def customers(
 
     with errors_told(), open_hub() as hub:
         rows = queries.customers(hub.engine, search=search, limit=limit)
-    show(rows, json_output=json_output, title="Customers")
+    show(rows, json_output=json_output, title="Customers", columns=CUSTOMER_COLUMNS)
 
 
 @app.command()
@@ -176,10 +189,12 @@ def explain(
     with errors_told(), open_hub() as hub:
         explanation = explain_customer(hub.engine, customer)
     if json_output:
-        print(as_json(explanation.as_dict()))
+        print(as_json(asdict(explanation)))
         return
-    show(explanation.attributes(), json_output=False, title=f"{explanation.customer_id}: attributes")
-    show(explanation.members(), json_output=False, title="Source records, and why they are one")
+    cells = [{**asdict(cell), "files": files_of(cell.files)} for cell in explanation.cells]
+    members = [{**asdict(member), "why": "; ".join(label.en for label in member.why)} for member in explanation.members]
+    show(cells, json_output=False, title=f"{explanation.customer_id}: each attribute and the row that won")
+    show(members, json_output=False, title="Its source records, and why they are one")
 
 
 @app.command()
@@ -189,7 +204,7 @@ def verify(json_output: Json = False) -> None:
 
     with errors_told(), open_hub() as hub:
         findings = verify_store(hub)
-    show([finding.row() for finding in findings], json_output=json_output, title="Findings", empty="none; the invariants hold")
+    show([asdict(finding) for finding in findings], json_output=json_output, title="Findings", empty="none; the invariants hold")
     if findings:
         raise typer.Exit(1)
 
@@ -205,11 +220,11 @@ def report(out: Annotated[Path | None, typer.Option(help="Where to write it; def
 
 @app.command()
 def url() -> None:
-    """The store's SQLAlchemy URL."""
-    from pipeline import store_url
+    """The store's SQLAlchemy URL. The embedded store's holds while a command, `make up` or `bsshub sim` keeps it running."""
+    from store.server import store_server
 
-    with errors_told():
-        print(store_url())
+    with errors_told(), store_server(settings()) as address:
+        print(address)
 
 
 @app.command()

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from hub.errors import HubError
 from hub.logging import redact
+from hub.periods import SHANGHAI
 
 # Where nobody looks on, a table is as wide as it needs to be to stay one line a row.
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
@@ -33,28 +34,36 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-def show(rows: Sequence[Row], *, json_output: bool, title: str, empty: str = "nothing") -> None:
-    """Rows of equal keys; the keys are the headings."""
+def show(
+    rows: Sequence[Row], *, json_output: bool, title: str, empty: str = "nothing", columns: Sequence[str] | None = None
+) -> None:
+    """Rows of equal keys; the keys are the headings. `columns`: those that a table shows, where a row holds too many for one."""
     if json_output:
         sys.stdout.write(as_json([dict(row) for row in rows]) + "\n")
         return
     if not rows:
         console.print(f"{title}: {empty}")
         return
+    chosen = columns or tuple(rows[0])
     table = Table(title=title, title_justify="left", header_style="bold")
-    for name, value in rows[0].items():
-        table.add_column(name, justify="right" if isinstance(value, int | Decimal) else "left", overflow="fold")
+    for name in chosen:
+        table.add_column(name, justify="right" if isinstance(rows[0][name], int | Decimal) else "left", overflow="fold")
     for row in rows:
-        table.add_row(*("" if value is None else str(_readable(value)) for value in row.values()))
+        table.add_row(*("" if row[name] is None else str(_readable(row[name])) for name in chosen))
     console.print(table)
 
 
 def _readable(value: object) -> object:
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S}"
+        return f"{value.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}"
     if isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False, default=_plain)
     return value
+
+
+def files_of(files: Sequence[str]) -> str:
+    """The first file by name, and how many more."""
+    return f"{files[0]} (+{len(files) - 1})" if len(files) > 1 else "".join(files)
 
 
 @contextmanager

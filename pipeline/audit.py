@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from hub.periods import SHANGHAI
 from pipeline.hub import Hub
-from pipeline.staging import judge_batch
+from pipeline.staging import STAGED_GLOB, stage_batch
 from report import queries
 from report.build import build
 from store.ledger import Batch
-from store.staged import StagedRows
 from store.verify import Finding, verify
 
 
 def verify_store(hub: Hub) -> list[Finding]:
     """Every invariant over the whole store, published rows compared with what their landed bytes still say."""
-    with tempfile.TemporaryDirectory(prefix="bsshub-verify-") as scratch:
 
-        def restage(batch: Batch) -> StagedRows:
-            out = Path(scratch) / str(batch.batch_id)
-            _, verdict = judge_batch(hub, batch, out)
-            return StagedRows(rows=str(out / "rows" / "rows-*.parquet"), verdict=verdict.verdict_file)
+    def restage(batch: Batch, out: Path) -> str:
+        stage_batch(hub, batch, out)
+        return str(out / STAGED_GLOB)
 
-        return verify(hub.engine, hub.landing, restage)
+    return verify(hub.engine, hub.landing, restage)
 
 
 def write_report(hub: Hub, out: Path, findings: Sequence[str] | None = None) -> Path:

@@ -9,9 +9,9 @@ from adapters.protocol import PullRequest
 from hub.errors import FixContract, HubError, RefuseDelivery
 from hub.periods import check_kind
 from hub.settings import connection_id
+from pipeline.cutoff import Instance
 from pipeline.hub import Hub
 from schemas.batch import Delivery
-from schemas.contract import Contract
 from schemas.contracts import contract_of
 from store import ledger, order
 from store.attempts import Attempt, attempt
@@ -24,47 +24,45 @@ def pull(hub: Hub, feed_id: str, province: str, period: str, *, run_id: str | No
     one. Raises what `adapters.protocol.Source.fetch` raises, and RefuseDelivery where the newest delivery may not come now.
     """
     contract = contract_of(feed_id)
-    check_kind(period, contract.period)
+    asked = Instance(contract, province, check_kind(period, contract.period))
     where = {"system": contract.system, "feed": contract.feed, "province": province}
     with attempt(hub.engine, "pull", period=period, run_id=run_id, **where) as trying:
         try:
-            deliveries = _fetch(hub, contract, province, period)
+            deliveries = _fetch(hub, asked)
         except (RefuseDelivery, FixContract) as error:
-            _keep_what_landed(hub, contract, province, period, error, trying)
+            _keep_what_landed(hub, asked, error, trying)
             raise
         for delivery in deliveries:
-            _receive(hub, contract, province, period, delivery, trying)
+            _receive(hub, asked, delivery, trying)
         _raise_if_all_refused(hub, trying.batch_ids)
     return trying.batch_ids
 
 
-def _fetch(hub: Hub, contract: Contract, province: str, period: str) -> tuple[Delivery, ...]:
-    connection = hub.connections(connection_id(contract.system, province))
+def _fetch(hub: Hub, asked: Instance) -> tuple[Delivery, ...]:
+    connection = hub.connections(connection_id(asked.contract.system, asked.province))
     with hub.engine.connect() as ledger_connection:
-        window = order.window_for(ledger_connection, contract, province, period)
-    request = PullRequest(contract, province, period, window)
-    with closing(open_source(contract.feed_id, province, connection)) as source:
+        window = order.window_for(ledger_connection, asked.contract, asked.province, asked.period)
+    request = PullRequest(asked.contract, asked.province, asked.period, window)
+    with closing(open_source(asked.contract.feed_id, asked.province, connection)) as source:
         return tuple(source.fetch(request, hub.landing))
 
 
-def _receive(hub: Hub, contract: Contract, province: str, period: str, delivery: Delivery, trying: Attempt) -> None:
+def _receive(hub: Hub, asked: Instance, delivery: Delivery, trying: Attempt) -> None:
     with hub.engine.begin() as connection:
-        batch = ledger.receive(connection, contract, province, period, delivery)
+        batch = ledger.receive(connection, asked.contract, asked.province, asked.period, delivery)
     trying.batch_ids.append(batch.batch_id)
 
 
-def _keep_what_landed(
-    hub: Hub, contract: Contract, province: str, period: str, error: RefuseDelivery | FixContract, trying: Attempt
-) -> None:
+def _keep_what_landed(hub: Hub, asked: Instance, error: RefuseDelivery | FixContract, trying: Attempt) -> None:
     """The good deliveries that came before the wrong one, and the wrong one itself, refused."""
     delivered = error.facts.get("delivered", ())
     if isinstance(delivered, tuple):
         for delivery in delivered:
-            _receive(hub, contract, province, period, delivery, trying)
+            _receive(hub, asked, delivery, trying)
     wrong = error.facts.get("delivery")
     if isinstance(wrong, Delivery):
         with hub.engine.begin() as connection:
-            batch = ledger.record_landed(connection, contract, province, period, wrong)
+            batch = ledger.record_landed(connection, asked.contract, asked.province, asked.period, wrong)
             if batch.state in {"landed", "refused"}:
                 ledger.record_refusal(connection, batch.batch_id, _code(error), error.message)
         trying.batch_ids.append(batch.batch_id)

@@ -10,6 +10,8 @@ from quality import Verdict, judge
 from store.ledger import Batch
 from store.staged import StagedRows
 
+STAGED_GLOB = "rows-*.parquet"
+
 
 def workspace(hub: Hub, batch_id: int) -> Path:
     """The batch's own folder; whatever it holds can be made again."""
@@ -35,4 +37,4 @@ def staged_rows(hub: Hub, batch: Batch) -> StagedRows:
     if not done.exists():
         judge_batch(hub, batch, out)
         done.touch()
-    return StagedRows(rows=str(out / "rows" / "rows-*.parquet"), verdict=out / "gate" / "verdict.parquet")
+    return StagedRows(rows=str(out / "rows" / STAGED_GLOB), verdict=out / "gate" / "verdict.parquet")
