@@ -50,7 +50,7 @@ def prepare_airflow(home: Path, database_url: str) -> None:
     """Airflow's files under `home` and its metadata in `database_url`, migrated. Raises HubError where that fails."""
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o700)
-    environment = {**_inherited(), **_configuration(home, database_url, "http://127.0.0.1")}
+    environment = {**_inherited(), **configuration(home, database_url, "http://127.0.0.1")}
     _run("migrate", ["db", "migrate"], home, environment)
 
 
@@ -65,11 +65,11 @@ def running_airflow(
     port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     password_file = home / LOGIN_FILE
-    env = {**_inherited(), **environment, **_configuration(home, database_url, url)}
+    env = {**_inherited(), **environment, **configuration(home, database_url, url)}
     password = _password(password_file)
     children: list[Child] = []
     try:
-        for name, command in _programs(port).items():
+        for name, command in programs(port).items():
             children.append(start(name, command, home / "logs" / f"{name}.log", env))
         api = AirflowApi(url, USER, password)
         wait_until(api.healthy, children, seconds=START_SECONDS, what="Airflow was not up")
@@ -85,10 +85,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _programs(port: int) -> dict[str, list[str]]:
+def programs(port: int, host: str = "127.0.0.1") -> dict[str, list[str]]:
+    """Airflow's four programs by name, as command lines; the API server listens on `host` and `port`."""
     airflow = [sys.executable, "-m", "airflow"]
     return {
-        "api-server": [*airflow, "api-server", "--host", "127.0.0.1", "--port", str(port)],
+        "api-server": [*airflow, "api-server", "--host", host, "--port", str(port)],
         "dag-processor": [*airflow, "dag-processor"],
         # Through our own door: the executor's workers are its forks, and need not import the road again for each task.
         "scheduler": [sys.executable, "-m", "dags.scheduler"],
@@ -96,7 +97,11 @@ def _programs(port: int) -> dict[str, list[str]]:
     }
 
 
-def _configuration(home: Path, database_url: str, url: str) -> dict[str, str]:
+def configuration(home: Path, database_url: str, url: str, *, public_url: str | None = None) -> dict[str, str]:
+    """Airflow's settings as environment variables, the same for each of its programs; they hold the database's password.
+
+    `url` is where its programs reach the API server; people do so there too, unless `public_url` says otherwise.
+    """
     settings = {
         "CORE": {
             "DAGS_FOLDER": str(CHECKOUT / "dags"),
@@ -115,7 +120,7 @@ def _configuration(home: Path, database_url: str, url: str) -> dict[str, str]:
             "SQL_ALCHEMY_CONN": database_url,
             "SQL_ALCHEMY_CONN_ASYNC": database_url,
         },
-        "API": {"BASE_URL": url, "WORKERS": "1", "EXPOSE_CONFIG": "False"},
+        "API": {"BASE_URL": public_url or url, "WORKERS": "1", "EXPOSE_CONFIG": "False"},
         "LOGGING": {
             "BASE_LOG_FOLDER": str(home / "logs" / "tasks"),
             "DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(home / "logs" / "dags"),

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from cli.output import console
-from cli.world import Scene, ends_on_signal, make_databases, simulated_systems
+from cli.world import Scene, ends_on_signal, renew_orders_databases, simulated_systems
 from hub.periods import first_day
 from hub.settings import settings
 from store.server import embedded_server
@@ -24,7 +24,7 @@ def run(*, customers: int, seed: int, periods: int) -> None:
     home.mkdir(parents=True, exist_ok=True)
     scene = Scene(customers, seed, tuple(_nights(periods)))
     with ends_on_signal(), embedded_server(home / "pg") as server:
-        make_databases(server)
+        renew_orders_databases(server.url("postgres"))
         with simulated_systems(home / "sim", scene, server) as simulation:
             variables = _write_variables(home / "sim" / "connections.env", simulation.connections)
             console.print(f"the systems are up, as of the night {scene.nights[-1]}; Ctrl-C stops them")

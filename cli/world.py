@@ -74,7 +74,8 @@ def running_world(settings: Settings, scene: Scene, say: Say, *, airflow_port: i
     with ExitStack() as parts:
         say("starting PostgreSQL")
         server = parts.enter_context(embedded_server(settings.home / "pg"))
-        make_databases(server)
+        make_databases(server.url("postgres"))
+        renew_orders_databases(server.url("postgres"))
         store_url = settings.store_url or server.url(STORE)
         _migrate(store_url)
         database = server.url(AIRFLOW)
@@ -117,17 +118,26 @@ def simulated_systems(home: Path, scene: Scene, server: EmbeddedServer) -> Itera
         stop([child])
 
 
-def make_databases(server: EmbeddedServer) -> None:
-    """The store and Airflow's metadata stay from run to run; the simulated orders databases are made anew."""
-    address = make_url(server.url("postgres")).set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(address, autocommit=True) as connection:
-        for name in ORDERS.values():
-            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
-    ensure_databases(server.url("postgres"), [STORE, AIRFLOW, *ORDERS.values()])
-    with psycopg.connect(address, autocommit=True) as connection:
+def make_databases(server_url: str) -> None:
+    """The store's and Airflow's on the server of that URL, where they are not there yet; they stay from run to run."""
+    ensure_databases(server_url, [STORE, AIRFLOW])
+    with _administering(server_url) as connection:
         # Airflow writes many small transactions, and may lose the last second of them to a power failure.
         connection.execute(f"alter database {AIRFLOW} set synchronous_commit = off")
         connection.execute(f"alter database {AIRFLOW} set timezone = 'UTC'")
+
+
+def renew_orders_databases(server_url: str) -> None:
+    """The simulated orders systems' databases, made anew and empty."""
+    with _administering(server_url) as connection:
+        for name in ORDERS.values():
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+    ensure_databases(server_url, list(ORDERS.values()))
+
+
+def _administering(server_url: str) -> psycopg.Connection:
+    address = make_url(server_url).set(drivername="postgresql", database="postgres")
+    return psycopg.connect(address.render_as_string(hide_password=False), autocommit=True)
 
 
 def _migrate(store_url: str) -> None:
