@@ -97,7 +97,8 @@ def failed_rows(check: Check, result: dict[str, Any], total_rows: int) -> int:
         case UniqueKey():
             return int(result["observed_value"] or 0)
         case _:
-            return int(result["unexpected_count"])
+            # Of an empty table GX counts nothing, and says None.
+            return int(result["unexpected_count"]) if result["element_count"] else 0
 
 
 def describe(contract: Contract, check: Check) -> str:
