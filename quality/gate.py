@@ -34,7 +34,7 @@ def judge(contract: Contract, period: str, staged: Staged, delivery: Delivery, o
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     checks = checks_of(contract)
-    with _workspace(out) as (database, connection):
+    with workspace(out) as (database, connection):
         found = find(connection, contract, checks, period, files=staged.files, out=out)
         if found.total.rows != staged.rows:
             raise InvariantBroken(
@@ -57,7 +57,7 @@ def judge(contract: Contract, period: str, staged: Staged, delivery: Delivery, o
 
 
 @contextmanager
-def _workspace(out: Path) -> Iterator[tuple[Path, Any]]:
+def workspace(out: Path) -> Iterator[tuple[Path, Any]]:
     """A DuckDB file of this batch, opened as GX will open it: DuckDB allows one configuration a file and process."""
     database = out / "gate.duckdb"
     engine = sa.create_engine(f"duckdb:///{database}")

@@ -38,7 +38,9 @@ def judge(database: Path, name: str, judged: Sequence[Judged], meta: dict[str, s
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     gx: Any = import_module("great_expectations")  # seconds to import, and only the gate needs it
     config: Any = import_module("great_expectations.data_context.types.base")
-    context = gx.get_context(mode="ephemeral")
+    # Without this a context leaves a temporary folder for a site of Data Docs that nobody builds.
+    stores = config.InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
+    context = gx.get_context(mode="ephemeral", project_config=config.DataContextConfig(store_backend_defaults=stores))
     context.variables.progress_bars = config.ProgressBarsConfig(globally=False)
     source = context.data_sources.add_sql(name=name, connection_string=f"duckdb:///{database}", create_temp_table=False)
     engine = source.get_execution_engine()

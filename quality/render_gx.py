@@ -26,7 +26,7 @@ def records_view(contract: Contract, checks: Sequence[Check]) -> str:
     derived = [
         f"CASE WHEN {holds} THEN NULL ELSE 1 END AS {_q(check.rule_id)}" for check in checks if (holds := _holds(contract, check))
     ]
-    return f"SELECT {', '.join([*shown, *derived])} FROM staged WHERE ({BROKEN_RECORD}) IS NOT TRUE"
+    return f"SELECT _row_no, {', '.join([*shown, *derived])} FROM staged WHERE ({BROKEN_RECORD}) IS NOT TRUE"
 
 
 def keys_view(key: UniqueKey) -> str:

@@ -75,7 +75,7 @@ def _typed(column: Column) -> str:  # noqa: PLR0911 (one arm a type)
             return _yuan(cleaned)
         case Type.DATE:
             nothing = sql_list((*NULL_DATES, *OPEN_ENDED))
-            plain = f"strlen({name}) = 8 AND NOT suffix({name}, ' ') AND {name} NOT IN ({nothing})"
+            plain = f"strlen({name}) = 8 AND NOT suffix({name}, ' ') AND NOT {_no_year(name)} AND {name} NOT IN ({nothing})"
             return f"CASE WHEN {plain} THEN try_strptime({name}, '%Y%m%d')::DATE ELSE {_date(cleaned)} END"
         case Type.TIMESTAMP:
             return _moment(cleaned)
@@ -93,7 +93,7 @@ def _yuan(text: str) -> str:
 
 
 def _date(text: str) -> str:
-    return f"""CASE WHEN regexp_full_match({text}, '[0-9]{{8}}') THEN try_strptime({text}, '%Y%m%d')::DATE
+    return f"""CASE WHEN {_no_year(text)} THEN NULL WHEN regexp_full_match({text}, '[0-9]{{8}}') THEN try_strptime({text}, '%Y%m%d')::DATE
         WHEN regexp_full_match({text}, '{_DAY}') THEN TRY_CAST({text} AS DATE) END"""
 
 
@@ -106,10 +106,16 @@ def _code(column: Column, text: str) -> str:
 def _moment(text: str) -> str:
     """14 digits and SQL form are Shanghai time; RFC 3339 carries its own offset."""
     return f"""CASE
+        WHEN {_no_year(text)} THEN NULL
         WHEN regexp_full_match({text}, '[0-9]{{14}}') THEN try_strptime({text}, '%Y%m%d%H%M%S')::TIMESTAMPTZ
         WHEN regexp_full_match({text}, '{_DAY}[ T]{_TIME}') THEN TRY_CAST({text} AS TIMESTAMP)::TIMESTAMPTZ
         WHEN regexp_full_match({text}, '{_DAY}[ T]{_TIME}(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)') THEN TRY_CAST({text} AS TIMESTAMPTZ)
         END"""
+
+
+def _no_year(text: str) -> str:
+    """There is no year 0, though DuckDB reads one."""
+    return f"prefix({text}, '0000')"
 
 
 def _errors(contract: Contract) -> str:
