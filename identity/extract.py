@@ -37,8 +37,8 @@ IDENTITY_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "account": (
         "account_no", "customer_no_billing", "customer_name", "uscc", "org_code", "customer_id_crm", "address", "contact_phone",
     ),
-    "product_order": ("customer_no_orders", "customer_name", "uscc", "customer_id_crm"),
-    "product": ("customer_key", "account_no"),
+    "product_order": ("customer_no_orders", "customer_name", "uscc", "customer_id_crm", "product_id_crm"),
+    "product": ("product_id_crm", "customer_key", "account_no"),
 }  # fmt: skip
 RECONCILE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "account": ("account_no", "account_status", "opened_on", "customer_id_crm"),

@@ -16,9 +16,10 @@ import duckdb
 
 from identity.components import components
 
-# Trade names that differ within one system (not over time, nor between systems, where a rename looks the same).
-CONTESTED_TRADES = 2  # … under one code in one instance of one system
-JUNK_TRADES = 3  # … under one code in all instances of one system
+# Trade names that differ under one code within one system, its provincial instances together. Between systems a rename looks
+# the same; within one it does where only one instance has heard of it, and then the safer reading costs a link.
+CONTESTED_TRADES = 2
+JUNK_TRADES = 3
 
 
 class Linker(Protocol):
@@ -33,7 +34,7 @@ class DeterministicLinker:
         for statement in (_NODE_FACTS, _CODE_TRUST, _ANCHORS, _EDGES_BY_USCC, _ORG_GROUPS, _EDGES_BY_ORG):
             connection.execute(statement)
         components(connection, "node", "edge", "code_group")
-        for statement in (_GROUPS, _REFERENCES, _WEIGHED, _FOLLOWED):
+        for statement in (_GROUPS, _NAMED_ALIKE, _REFERENCES, _WEIGHED, _FOLLOWED):
             connection.execute(statement)
         components(connection, "(select code_group as node from groups)", "(select a, b from free_pair)", "free_cluster")
         for statement in (_BRIDGES, _EDGES_BY_REFERENCE):
@@ -67,14 +68,12 @@ from node_code join node using (node) where codes > 1;
 """
 
 # How far a code may be believed: 'firm' (one firm's), 'by_branch' (head office and branches share it), 'contested' (two
-# unrelated firms of one system instance carry it: only an equal name decides), 'junk'.
+# unrelated firms of one system carry it: only an equal name decides), 'junk'.
 _CODE_TRUST = f"""
 create or replace table code_trust as
 with usage as (select kind, code, node, system, province, core, trade, branch from node_code join node_name using (node)),
 of_instance as (
-    select kind, code, system, province, count(distinct trade) filter (trade <> '') as trades,
-        count(distinct branch) filter (branch <> '') as tails
-    from usage group by all
+    select kind, code, system, province, count(distinct branch) filter (branch <> '') as tails from usage group by all
 ), of_system as (
     select kind, code, system, count(distinct trade) filter (trade <> '') as trades from usage group by all
 ), counted as (
@@ -82,10 +81,10 @@ of_instance as (
         bool_or(branch <> '') and bool_or(branch = '' and core <> '') as mixed from usage group by all
 )
 select counted.kind, counted.code, counted.nodes,
-    case when widest.trades >= {JUNK_TRADES} then 'junk' when here.trades >= {CONTESTED_TRADES} then 'contested'
+    case when widest.trades >= {JUNK_TRADES} then 'junk' when widest.trades >= {CONTESTED_TRADES} then 'contested'
         when mixed or here.tails > 1 then 'by_branch' else 'firm' end as trust
 from counted
-join (select kind, code, max(trades) as trades, max(tails) as tails from of_instance group by all) here using (kind, code)
+join (select kind, code, max(tails) as tails from of_instance group by all) here using (kind, code)
 join (select kind, code, max(trades) as trades from of_system group by all) widest using (kind, code);
 
 insert into signal
@@ -147,6 +146,26 @@ create or replace table groups as
 select component as code_group, min(uscc) as uscc from code_group join node_key using (node) group by component
 """
 
+# What CRM records the other way round: the customer whose products an account pays for, or that has the product an order is
+# about. A parent may pay for its daughter, so this counts only between records of one name.
+_NAMED_ALIKE = """
+create or replace table named_alike as
+with sole_payer as (
+    select province, account_no, min(customer_key) as customer_key from payer
+    group by all having count(distinct customer_key) = 1
+), recorded as (
+    select row.node, row.province, sole_payer.customer_key as to_key, 'crm.account_no' as rule
+    from folded_row row join sole_payer using (province, account_no) where row.entity = 'account'
+    union all
+    select row.node, row.province, holder.customer_key, 'orders.product_id_crm'
+    from folded_row row join holder using (province, product_id_crm) where row.entity = 'product_order'
+)
+select recorded.* from recorded
+join node target on target.system = 'crm' and target.province = recorded.province and target.customer_key = recorded.to_key
+join node_name own on own.node = recorded.node
+join node_name other on other.node = target.node
+where own.core <> '' and own.core = other.core
+"""
 # Every recorded cross-reference, with the rows that say it. An account whose mapping CRM itself contradicts (the account
 # pays for another customer's products, and for none of the one billing names) says nothing.
 _REFERENCES = """
@@ -163,6 +182,9 @@ with said as (
     union all
     select row.node, 'group', row.province, row.group_id_group, row.system || '.group_id_group', false
     from folded_row row where row.group_id_group is not null
+    union all
+    select named.node, 'crm', named.province, named.to_key, named.rule, false
+    from named_alike named
 )
 select said.node as a, target.node as b, said.to_system, said.to_key, said.rule, bool_and(denied) as denied,
     count(*) filter (not denied) as support

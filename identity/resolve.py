@@ -59,7 +59,7 @@ def resolve(engine: Engine, seq: int, *, linker: Linker | None = None, extract: 
         assign(connection)
         survive(connection)
         changed = [(versioned, find_changes(connection, versioned, wanted)) for versioned, wanted in _WRITTEN]
-        written_at = seq
+        written_at = sequence.current(store)
         if any(changes for _, changes in changed):
             written_at = sequence.advance(store)
             for versioned, _ in changed:

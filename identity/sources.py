@@ -7,6 +7,7 @@
 | `node` | one source customer, numbered in the order of its key |
 | `folded_row` | one `source_row` with its node and comparable forms |
 | `payer` | CRM's view of an account: the customer whose products it pays for |
+| `holder` | CRM's view of a product: the customer that has it |
 | `signal` | something seen and not acted upon: `kind, system, province, customer_key, detail` |
 """
 
@@ -27,7 +28,8 @@ create or replace table source_row as
 select * from (
     select 'customer' as entity, system, province, customer_key, source_key, source_version, batch_id, row_no, customer_name,
         short_name, uscc, org_code, licence_no, customer_category, list_status, industry, address, phone, manager_id,
-        manager_name, customer_status, parent_key, customer_id_crm, group_id_group, null::varchar as account_no
+        manager_name, customer_status, parent_key, customer_id_crm, group_id_group, null::varchar as account_no,
+        null::varchar as product_id_crm
     from core.customer
     union all by name
     select 'account' as entity, system, province, customer_no_billing as customer_key, source_key, source_version, batch_id,
@@ -35,7 +37,7 @@ select * from (
     from core.account
     union all by name
     select 'product_order' as entity, system, province, customer_no_orders as customer_key, source_key, source_version,
-        batch_id, row_no, customer_name, uscc, customer_id_crm
+        batch_id, row_no, customer_name, uscc, customer_id_crm, product_id_crm
     from core.product_order
 )
 """
@@ -47,7 +49,7 @@ from (select distinct system, province, customer_key from source_row where custo
 _FOLDED_ROWS = """
 create or replace table folded_row as
 select node.node, row.entity, row.system, row.province, row.customer_key, row.source_key, row.source_version,
-    row.account_no, row.customer_id_crm, row.group_id_group,
+    row.account_no, row.product_id_crm, row.customer_id_crm, row.group_id_group,
     name.folded as folded_name, name.core, name.trade, name.branch,
     uscc.code as uscc, uscc.reason as uscc_reason, org.code as org_code, org.reason as org_reason
 from source_row row
@@ -59,6 +61,11 @@ left join org_fold org on org.text = row.org_code
 _PAYERS = """
 create or replace table payer as
 select distinct province, account_no, customer_key from core.product where account_no is not null
+"""
+_HOLDERS = """
+create or replace table holder as
+select province, product_id_crm, min(customer_key) as customer_key from core.product
+group by all having count(distinct customer_key) = 1
 """
 _SIGNALS = """
 create or replace table signal (
@@ -75,7 +82,7 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     _fold(connection, "name_fold", ("folded", "core", "trade", "branch"), "customer_name", _name)
     _fold(connection, "uscc_fold", ("code", "reason"), "uscc", _uscc)
     _fold(connection, "org_fold", ("code", "reason"), "org_code", _org_code)
-    for statement in (_NODES, _FOLDED_ROWS, _PAYERS, _SIGNALS):
+    for statement in (_NODES, _FOLDED_ROWS, _PAYERS, _HOLDERS, _SIGNALS):
         connection.execute(statement)
 
 

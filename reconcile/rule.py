@@ -28,7 +28,8 @@ class Rule:
     province without any row of one of them is not judged.
 
     `tolerance` is the share of the base within which the rule passes; every case is listed all the same. Above `stops_above`
-    (share of the base; critical rules only) nothing is published. `deadline_days`: explained by T+n 16:00.
+    (share of the base; critical rules only) nothing is published, unless no more than `stops_floor` cases do it: a handful in
+    a small base is work for a person, no reason to withhold a night. `deadline_days`: explained by T+n 16:00.
     """
 
     rule_id: str
@@ -47,6 +48,7 @@ class Rule:
     details: tuple[str, ...] = ()
     tolerance: Decimal = Decimal(0)
     stops_above: Decimal | None = None
+    stops_floor: int = 20
     deadline_days: int = 1
 
     def __post_init__(self) -> None:

@@ -79,7 +79,7 @@ def reconcile(
     with alone(engine, "reconcile") as store:
         changes = ledger.age(connection, cycle)
         runs = [outcome for outcome in outcomes if not _known_run(store, cycle, outcome)]
-        written_at = seq
+        written_at = sequence.current(store)
         if changes or runs:
             written_at = sequence.advance(store)
             write_changes(store, connection, ledger.BREAKS, written_at)
@@ -100,7 +100,7 @@ def _outcome(connection: duckdb.DuckDBPyConnection, rule: Rule) -> RuleOutcome:
     breaks, money_fen, undetermined, subjects = (int(value) for value in row or ())
     allowed = int(rule.tolerance * subjects)
     tolerance = f"≤ {rule.tolerance * 100:f}%" if rule.tolerance else "0"
-    stops = rule.stops_above is not None and Decimal(breaks) > rule.stops_above * subjects
+    stops = rule.stops_above is not None and breaks > max(rule.stops_above * subjects, Decimal(rule.stops_floor))
     return RuleOutcome(rule.rule_id, subjects, breaks, money_fen, undetermined, tolerance, breaks <= allowed, stops)
 
 

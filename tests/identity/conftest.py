@@ -8,12 +8,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-_SPEC = importlib.util.spec_from_file_location("scene", Path(__file__).parent / "scene.py")
-assert _SPEC
-assert _SPEC.loader
-if "scene" not in sys.modules:
-    sys.modules["scene"] = importlib.util.module_from_spec(_SPEC)
-    _SPEC.loader.exec_module(sys.modules["scene"])
+for _name in ("scene", "worlds"):
+    if _name not in sys.modules:
+        _spec = importlib.util.spec_from_file_location(_name, Path(__file__).parent / f"{_name}.py")
+        assert _spec
+        assert _spec.loader
+        sys.modules[_name] = importlib.util.module_from_spec(_spec)
+        _spec.loader.exec_module(sys.modules[_name])
 
 
 @pytest.fixture

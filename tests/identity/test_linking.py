@@ -89,6 +89,12 @@ def test_a_code_two_firms_of_one_system_carry_links_only_equal_names(duck: duckd
     assert "contested_code" in signals(duck)
 
 
+def test_a_code_on_one_unrelated_firm_in_each_province_merges_neither(duck: duckdb.DuckDBPyConnection, scene: Scene) -> None:
+    scene.crm("C1", "广州华恒科技有限公司", uscc=ONE)
+    scene.crm("C1", "南京永昌医药有限公司", uscc=ONE, province="js")
+    assert len(linked(duck, scene)) == 2
+
+
 def test_branches_stay_apart_from_their_head_office_and_from_each_other(duck: duckdb.DuckDBPyConnection, scene: Scene) -> None:
     scene.crm("C1", "广州华恒科技有限公司", uscc=ONE)
     scene.crm("C2", "广州华恒科技有限公司佛山分公司", uscc=ONE)
@@ -120,7 +126,7 @@ def test_cross_references_link_unless_two_codes_deny_it(
 def test_an_account_mapped_to_a_customer_crm_denies_is_not_followed(duck: duckdb.DuckDBPyConnection, scene: Scene) -> None:
     scene.crm("C1", "华恒", uscc=ONE)
     scene.crm("C2", "永昌", uscc=OTHER)
-    scene.account("A1", "K1", "华恒", customer_id_crm="C2")
+    scene.account("A1", "K1", "安顺", customer_id_crm="C2")
     scene.product("P1", "C1", account_no="A1")
     assert frozenset({"billing/gd/K1"}) in linked(duck, scene)
     assert "account_mapping_denied_by_crm" in signals(duck)
@@ -151,9 +157,20 @@ def test_a_reference_to_nobody_and_a_row_without_customer_number_are_signalled(
     assert {"cross_reference_to_nobody", "no_customer_number"} <= signals(duck)
 
 
+@pytest.mark.parametrize(("name", "alike"), [("华恒科技（广州）有限公司", True), ("华恒集团有限公司", False), (None, False)])
+def test_what_crm_records_of_accounts_and_products_counts_between_equal_names(
+    duck: duckdb.DuckDBPyConnection, scene: Scene, name: str | None, *, alike: bool
+) -> None:
+    scene.crm("C1", "广州华恒科技有限公司", uscc=ONE)
+    scene.product("P1", "C1", account_no="A1")
+    scene.account("A1", "K1", name)
+    scene.order("O1", "D1", name, product_id_crm="P1")
+    assert len(linked(duck, scene)) == (1 if alike else 3)
+
+
 def test_the_order_of_rows_means_nothing(duck: duckdb.DuckDBPyConnection) -> None:
     random_ = random.Random(7)
-    for _ in range(5):
+    for _ in range(3):
         scene = Scene()
         for i in range(60):
             code = random_.choice([ONE, OTHER, THIRD, None, None])

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, text
 
 from hub.errors import NotFound
 from identity.crosswalk import surviving_id
+from identity.explain import ALONE, explain
 from identity.resolve import ResolveSummary, resolve
 
 ONE, OTHER, THIRD = "91440101MA59P7XQ24", "91110000600037341L", "913200001347576158"
@@ -124,11 +125,47 @@ def test_the_golden_record_says_where_each_value_comes_from(store_engine: Engine
 
 def test_of_two_values_of_one_system_the_newer_survives(store_engine: Engine) -> None:
     scene = Scene()
-    scene.crm("C1", "旧名称有限公司", uscc=ONE)
-    scene.crm("C1", "新名称有限公司", uscc=ONE, province="js", day=9)
+    scene.crm("C1", "华恒科技有限公司", uscc=ONE)
+    scene.crm("C1", "华恒软件有限公司", uscc=ONE, province="js", day=9)
     night(store_engine, scene)
     with store_engine.connect() as store:
         name = store.execute(
             text("select value, province, rule from core.golden_provenance where attribute = 'customer_name'")
         ).one()
-    assert tuple(name) == ("新名称有限公司", "js", "recency")
+    assert tuple(name) == ("华恒软件有限公司", "js", "recency")
+
+
+def test_explain_says_where_each_value_comes_from_and_why_the_records_are_one(store_engine: Engine, scene: Scene) -> None:
+    scene.account("A1", "K1", "华恒科技", uscc=ONE, contact_phone="13000000000", customer_id_crm="C1")
+    night(store_engine, scene)
+    told = explain(store_engine, "crm/gd/C1")
+    cells = {cell.attribute: cell for cell in told.cells}
+    assert (told.customer_id, cells["uscc"].value, cells["uscc"].rule) == ("BC00000001", ONE, "trust")
+    assert (cells["uscc"].system, cells["uscc"].batch_id, cells["uscc"].row_no) == ("crm", 1, 1)
+    assert (cells["phone"].value, cells["address"].value) == ("1****", "天****")
+    assert [(m.customer_key, m.name, m.rule) for m in told.members] == [
+        ("K1", "华恒科技", "uscc"), ("C1", "广州华恒科技有限公司", "uscc"),
+    ]  # fmt: skip
+    assert [label.en for label in told.members[0].why] == [
+        f"carries the unified social credit code {ONE}, as does crm/gd/C1",
+        "recorded cross-reference of billing to CRM C1: crm/gd/C1",
+    ]
+    assert "13000000000" not in repr(told)
+
+
+def test_explain_follows_a_merged_id_and_names_it(store_engine: Engine, scene: Scene) -> None:
+    night(store_engine, scene)
+    assert [label.en for label in explain(store_engine, "BC00000003").members[0].why] == [ALONE.en]
+    scene.order("O2", "D9", "金泽", customer_id_crm="C1", day=1)
+    night(store_engine, scene)
+    told = explain(store_engine, "BC00000003")
+    assert (told.customer_id, told.former_ids) == ("BC00000001", ("BC00000003",))
+
+
+def test_explain_asks_which_where_a_key_alone_is_several_customers(store_engine: Engine, scene: Scene) -> None:
+    scene.crm("C1", "另一家", uscc=THIRD, province="js")
+    night(store_engine, scene)
+    with pytest.raises(NotFound, match=r"crm/gd/C1 .*crm/js/C1"):
+        explain(store_engine, "C1")
+    with pytest.raises(NotFound, match="BC00000001"):
+        explain(store_engine, "nobody")

@@ -4,10 +4,11 @@ import importlib.util
 import sys
 from pathlib import Path
 
-# The stage of core rows that the identity tests use too.
-_SPEC = importlib.util.spec_from_file_location("scene", Path(__file__).parent.parent / "identity" / "scene.py")
-assert _SPEC
-assert _SPEC.loader
-if "scene" not in sys.modules:
-    sys.modules["scene"] = importlib.util.module_from_spec(_SPEC)
-    _SPEC.loader.exec_module(sys.modules["scene"])
+# The stage of core rows, and the simulated worlds as extracts, that the identity tests use too.
+for _name in ("scene", "worlds"):
+    if _name not in sys.modules:
+        _spec = importlib.util.spec_from_file_location(_name, Path(__file__).parent.parent / "identity" / f"{_name}.py")
+        assert _spec
+        assert _spec.loader
+        sys.modules[_name] = importlib.util.module_from_spec(_spec)
+        _spec.loader.exec_module(sys.modules[_name])

@@ -1,0 +1,42 @@
+"""Components against networkx, on random graphs and on long chains."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise
+
+import duckdb
+import networkx as nx
+import pytest
+
+from identity.components import components
+
+
+def found(connection: duckdb.DuckDBPyConnection, nodes: int, edges: list[tuple[int, int]]) -> dict[int, int]:
+    connection.execute(f"create or replace table n as select unnest(range(1, {nodes} + 1))::integer as node")
+    connection.execute("create or replace table e (a integer, b integer)")
+    if edges:
+        connection.executemany("insert into e values (?, ?)", edges)
+    components(connection, "n", "e", "c")
+    return dict(connection.execute("select node, component from c").fetchall())
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_graphs(duck: duckdb.DuckDBPyConnection, seed: int) -> None:
+    random_ = random.Random(seed)
+    nodes = 120
+    edges = [(random_.randint(1, nodes), random_.randint(1, nodes)) for _ in range(random_.randint(0, 150))]
+    graph = nx.Graph(edges)
+    graph.add_nodes_from(range(1, nodes + 1))
+    expected = {node: min(group) for group in nx.connected_components(graph) for node in group}
+    assert found(duck, nodes, edges) == expected
+
+
+def test_a_long_chain(duck: duckdb.DuckDBPyConnection) -> None:
+    order = list(range(1, 501))
+    random.Random(3).shuffle(order)
+    assert set(found(duck, 500, list(pairwise(order))).values()) == {1}
+
+
+def test_no_edges(duck: duckdb.DuckDBPyConnection) -> None:
+    assert found(duck, 3, []) == {1: 1, 2: 2, 3: 3}
