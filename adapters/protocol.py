@@ -52,7 +52,8 @@ class Source(Protocol):
     """One system instance of one province, connected.
 
     `fetch` lands every delivery the sender has for the request: the newest base delivery first, then corrections in resend
-    order. Raises NotYetDelivered, RetryLater, RefuseDelivery, FixConnection, FixContract.
+    order. Raises NotYetDelivered, RetryLater, RefuseDelivery, FixConnection, FixContract; docs/internals.md, "Sources", says
+    when, and which facts they carry. `probe` raises the same.
     """
 
     def probe(self, contract: Contract) -> Probe: ...

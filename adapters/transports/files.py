@@ -54,7 +54,7 @@ class FileSource:
             return Probe(None, f"directory reached; no file of unit {contract.unit} yet")
         latest = max(mine, key=lambda name: (name.period, name.resend, name.split)).text
         head = self._drop.head(latest)
-        self._check_shape(contract, latest, head, None)
+        self._check_shape(contract, latest, head)
         return Probe(None, f"directory reached; {latest} {'has records of the agreed shape' if head else 'is empty'}")
 
     def fetch(self, request: PullRequest, sink: LandingSink) -> Sequence[Delivery]:
@@ -62,7 +62,7 @@ class FileSource:
 
         Raises NotYetDelivered while data or check file of the base are not there (corrections wait for their base),
         RefuseDelivery with facts `delivery` (what was landed of the refused sending), `delivered` (the good ones landed
-        before it, to be kept all the same) and `faults` (code, file, detail), FixContract with the fact `delivery`.
+        before it, to be kept all the same) and `faults` (code, file, detail), FixContract with `delivery` and `delivered`.
         """
         sizes = self._drop.sizes()
         choice = choose(sizes, self._province, request.period, request.contract.unit)
@@ -118,7 +118,7 @@ class FileSource:
         if landed.faults:
             raise self._refusal(request, landed.faults, delivery, delivered)
         for file in landed.data:
-            self._check_shape(request.contract, file.kept.name, file.head, delivery)
+            self._check_shape(request.contract, file.kept.name, file.head, delivery=delivery, delivered=tuple(delivered))
         return delivery
 
     def _refusal(
@@ -134,11 +134,11 @@ class FileSource:
             delivered=tuple(delivered),
         )
 
-    def _check_shape(self, contract: Contract, name: str, head: bytes, delivery: Delivery | None) -> None:
+    def _check_shape(self, contract: Contract, name: str, head: bytes, **kept: object) -> None:
         drift = shape_drift(contract, self._layout, head)
         if drift:
             what = f"{self._where}: {name}: {drift}"
-            raise FixContract(what, where=self._where, feed=contract.feed_id, file=name, delivery=delivery)
+            raise FixContract(what, where=self._where, feed=contract.feed_id, file=name, **kept)
 
     def _beside(self, request: PullRequest, sizes: Mapping[str, int], choice: Choice, sink: LandingSink) -> _Beside:
         notes = [f"superseded by a newer resend, ignored: {sending}" for sending in choice.superseded]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -27,16 +27,16 @@ PASSING = frozenset({408, 425, 429})
 
 @dataclass(frozen=True)
 class Call:
-    """What is sent. `what` says it in words for an error; it holds no secret."""
+    """What is sent. `what` says it in words for an error; it holds no secret, and what may hold one is in no repr."""
 
     method: str
     path: str
     what: str
     params: Mapping[str, str] | None = None
     form: Mapping[str, str] | None = None
-    body: bytes | None = None
-    headers: Mapping[str, str] | None = None
-    auth: AuthBase | None = None
+    body: bytes | None = field(default=None, repr=False)
+    headers: Mapping[str, str] | None = field(default=None, repr=False)
+    auth: AuthBase | None = field(default=None, repr=False)
 
 
 class _NoAuth(AuthBase):
