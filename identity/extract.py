@@ -8,20 +8,19 @@ while a load goes on shows the same rows as one snapshot would.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
-import tempfile
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 from sqlalchemy import Engine
 
-from hub.errors import FixConnection, RetryLater
+from hub.errors import RetryLater
 from hub.logging import redact
 from schemas.entities import ENTITIES, FACTS
+from store import duck
 
 MEMORY_LIMIT = "1GB"
 LINEAGE = ("system", "province", "source_key", "batch_id", "row_no")
@@ -84,82 +83,30 @@ def merged(*columns: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]
 def open_extract(
     engine: Engine, seq: int, columns: Mapping[str, tuple[str, ...]], fact_batches: Sequence[int] = ()
 ) -> Iterator[Extract]:
-    """The extract, in a temporary DuckDB that is removed when the block ends.
+    """The extract, in a DuckDB of this task alone that is gone when the block ends.
 
     Raises RetryLater where the store cannot be read, FixConnection where DuckDB's postgres extension is not installed.
     """
-    with tempfile.TemporaryDirectory(prefix="bsshub-extract-") as folder, duck(Path(folder)) as connection:
-        attach_store(connection, engine, Path(folder))
+    with store_session(engine) as connection:
         connection.execute("create schema core")
         for entity, names in columns.items():
-            query = _visible(entity, names, seq, fact_batches)
-            read_store(connection, f"core.{entity}", query)
+            read_store(connection, f"core.{entity}", _visible(entity, names, seq, fact_batches))
         yield Extract(connection, seq, tuple(columns))
 
 
-@contextmanager
-def duck(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB of this task alone. It may reach no network, and spills into `folder`."""
-    connection = duckdb.connect(
-        str(folder / "work.duckdb"),
-        config={
-            "memory_limit": MEMORY_LIMIT,
-            "temp_directory": str(folder / "spill"),
-            "preserve_insertion_order": "false",
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-        },
-    )
-    try:
-        connection.execute("set timezone = 'Asia/Shanghai'")
-        yield connection
-    finally:
-        connection.close()
+def store_session(engine: Engine) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+    """A DuckDB with the store attached read only. What does not fit in memory spills to a folder that goes with it."""
+    return duck.session(engine.url, threads=os.cpu_count() or 1, memory=MEMORY_LIMIT, read_only=True)
 
 
 def read_store(connection: duckdb.DuckDBPyConnection, table: str, query: str) -> None:
     """Makes `table` from a query the store runs, streamed out of it by binary COPY."""
-    quoted = query.replace("'", "''")
     try:
-        connection.execute(f"create or replace table {table} as select * from postgres_query('store', '{quoted}')")
+        connection.execute(
+            f"create or replace table {table} as select * from postgres_query('{duck.ATTACHED}', {duck.literal(query)})"
+        )
     except duckdb.Error as error:
         raise RetryLater(f"the store could not be read for {table}: {redact(str(error))[:500]}", table=table) from None
-
-
-def attach_store(connection: duckdb.DuckDBPyConnection, engine: Engine, folder: Path) -> None:
-    """Attaches the store read only, as `store`."""
-    load_postgres(connection, folder)
-    url = engine.url
-    options = {
-        "host": url.host or url.query.get("host"),
-        "port": url.port or url.query.get("port"),
-        "user": url.username,
-        "password": url.password,
-        "database": url.database,
-    }
-    given = ", ".join(f"{key} '{_quoted(value)}'" for key, value in options.items() if value is not None)
-    try:
-        # A secret, not a connection string: DuckDB quotes the string in its errors.
-        connection.execute(f"create secret store_login (type postgres, {given})")
-        connection.execute("attach '' as store (type postgres, read_only, secret store_login)")
-    except duckdb.Error as error:
-        raise RetryLater(f"the store does not answer: {redact(str(error))[:500]}") from None
-
-
-def load_postgres(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """Loads the postgres extension from its wheel. DuckDB finds an extension's entry point by the file's name, which the
-    wheel shortens, hence the link."""
-    spec = importlib.util.find_spec("duckdb_extension_postgres")
-    if spec is None or spec.origin is None:
-        raise FixConnection("the package duckdb-extension-postgres is not installed")
-    file = Path(spec.origin).parent / "extensions" / f"v{duckdb.__version__}" / "postgres.duckdb_extension"
-    link = folder / "postgres_scanner.duckdb_extension"
-    link.symlink_to(file)
-    connection.execute(f"load '{_quoted(link)}'")
-
-
-def _quoted(value: object) -> str:
-    return str(value).replace("'", "''")
 
 
 def _visible(entity: str, names: Sequence[str], seq: int, fact_batches: Sequence[int]) -> str:

@@ -1,0 +1,1 @@
+"""Where systems contradict each other: the rule catalogue (`rules/`), the run, and the ledger of breaks (`reconcile`)."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from scene import crosswalk
 from sqlalchemy import Engine
@@ -17,18 +15,17 @@ NIGHT, LATER = "20260305", "20260309"
 pytestmark = pytest.mark.postgres
 
 
-def linked(engine: Engine, folder: Path, world: World, night: str) -> dict[tuple[str, str, str], object]:
-    folder.mkdir()
-    with extract(world, engine, folder, night, []) as opened:
+def linked(engine: Engine, world: World, night: str) -> dict[tuple[str, str, str], object]:
+    with extract(world, engine, night, []) as opened:
         resolve(engine, 0, extract=opened)
     ids = crosswalk(engine)
     return {(key.split("/")[0], key.split("/")[1], key.split("/", 2)[2]): id_ for key, id_ in ids.items()}
 
 
 @pytest.mark.parametrize("dirt", [DirtRates(), DirtRates().tripled()], ids=["default", "tripled"])
-def test_no_two_firms_are_merged_and_most_records_find_each_other(store_engine: Engine, tmp_path: Path, dirt: DirtRates) -> None:
+def test_no_two_firms_are_merged_and_most_records_find_each_other(store_engine: Engine, dirt: DirtRates) -> None:
     world = World(seed=11, customers=400, dirt=dirt)
-    groups, true = linked(store_engine, tmp_path / "a", world, NIGHT), true_groups(world, NIGHT)
+    groups, true = linked(store_engine, world, NIGHT), true_groups(world, NIGHT)
     assert groups.keys() == true.keys()
     got, expected = pairs(groups), pairs(true)
     assert got <= expected
@@ -36,10 +33,10 @@ def test_no_two_firms_are_merged_and_most_records_find_each_other(store_engine: 
     assert len(got) > (0.93 if dirt == DirtRates() else 0.6) * len(expected)
 
 
-def test_nights_keep_their_ids_and_end_where_one_run_ends(store_engine: Engine, tmp_path: Path) -> None:
+def test_nights_keep_their_ids_and_end_where_one_run_ends(store_engine: Engine) -> None:
     world = World(seed=12, customers=200)
-    before = linked(store_engine, tmp_path / "a", world, NIGHT)
-    after = linked(store_engine, tmp_path / "b", world, LATER)
+    before = linked(store_engine, world, NIGHT)
+    after = linked(store_engine, world, LATER)
     true = true_groups(world, LATER)
     assert pairs(after) <= pairs(true)
     assert {id_ for key, id_ in after.items() if key in before} <= set(before.values())

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 from sqlalchemy import Engine
 
-from identity.extract import IDENTITY_COLUMNS, LINEAGE, RECONCILE_COLUMNS, Extract, attach_store, duck, merged
+from identity.extract import IDENTITY_COLUMNS, LINEAGE, RECONCILE_COLUMNS, Extract, merged, store_session
 from schemas.contract import Contract
 from schemas.contracts import CONTRACTS
 from schemas.entities import ENTITIES, FACTS
@@ -55,10 +54,9 @@ def fill(connection: duckdb.DuckDBPyConnection, world: World, night: str, months
 
 
 @contextmanager
-def extract(world: World, engine: Engine, folder: Path, night: str, months: Sequence[str]) -> Iterator[Extract]:
+def extract(world: World, engine: Engine, night: str, months: Sequence[str]) -> Iterator[Extract]:
     """The world's rows beside a real store, as `open_extract` would give them."""
-    with duck(folder) as connection:
-        attach_store(connection, engine, folder)
+    with store_session(engine) as connection:
         fill(connection, world, night, months)
         yield Extract(connection, 0, tuple(COLUMNS))
 

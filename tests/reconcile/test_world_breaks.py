@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from sqlalchemy import Engine, text
 from worlds import extract
@@ -26,8 +24,8 @@ OUR_NAMES = {
 pytestmark = pytest.mark.postgres
 
 
-def judged(engine: Engine, folder: Path, world: World) -> ReconcileSummary:
-    with extract(world, engine, folder, NIGHT, MONTHS) as opened:
+def judged(engine: Engine, world: World) -> ReconcileSummary:
+    with extract(world, engine, NIGHT, MONTHS) as opened:
         resolve(engine, 0, extract=opened)
         return reconcile(engine, 0, NIGHT, [1, 2], extract=opened)
 
@@ -39,9 +37,9 @@ def found(engine: Engine) -> set[tuple[str, str, str, str]]:
 
 
 @pytest.mark.parametrize("dirt", [DirtRates(), DirtRates().tripled()], ids=["default", "tripled"])
-def test_every_contradiction_is_found_and_nothing_else(store_engine: Engine, tmp_path: Path, dirt: DirtRates) -> None:
+def test_every_contradiction_is_found_and_nothing_else(store_engine: Engine, dirt: DirtRates) -> None:
     world = World(seed=5, customers=300, dirt=dirt)
-    judged(store_engine, tmp_path, world)
+    judged(store_engine, world)
     expected = {
         (rule, case.province, "" if rule == "billed_but_never_ordered" else case.month, case.subject)
         for case in truth.inconsistencies(world, MONTHS)
@@ -51,9 +49,9 @@ def test_every_contradiction_is_found_and_nothing_else(store_engine: Engine, tmp
     assert found(store_engine) == expected
 
 
-def test_money_at_stake_is_the_truths(store_engine: Engine, tmp_path: Path) -> None:
+def test_money_at_stake_is_the_truths(store_engine: Engine) -> None:
     world = World(seed=6, customers=200)
-    judged(store_engine, tmp_path, world)
+    judged(store_engine, world)
     expected = {
         (case.subject, case.month): abs(case.amount_fen)
         for case in truth.inconsistencies(world, MONTHS)
@@ -72,7 +70,7 @@ def test_money_at_stake_is_the_truths(store_engine: Engine, tmp_path: Path) -> N
     assert all(money[key] == expected[key] for key in expected)
 
 
-def test_a_clean_world_gives_no_break(store_engine: Engine, tmp_path: Path) -> None:
-    summary = judged(store_engine, tmp_path, World(seed=7, customers=200, dirt=DirtRates.clean()))
+def test_a_clean_world_gives_no_break(store_engine: Engine) -> None:
+    summary = judged(store_engine, World(seed=7, customers=200, dirt=DirtRates.clean()))
     assert (summary.breaks, summary.blocks_publication) == (0, False)
     assert all(outcome.subjects > 0 for outcome in summary.outcomes)
