@@ -17,10 +17,10 @@ _FIELD_END, _MISSING = "chr(31)", "chr(30)"
 @dataclass(frozen=True)
 class StagedRows:
     """Where a batch was staged: `rows` is a glob of Parquet files, `verdict` the file that names the rows not accepted
-    (docs/internals.md, "Staged batch" and "Gate")."""
+    (docs/internals.md, "Staged batch" and "Gate"); None stands for all rows."""
 
     rows: str
-    verdict: Path
+    verdict: Path | None
 
 
 def entity_columns(contract: Contract) -> tuple[str, ...]:
@@ -30,8 +30,10 @@ def entity_columns(contract: Contract) -> tuple[str, ...]:
 
 def accepted(staged: StagedRows) -> str:
     """SQL of the accepted rows, as staged."""
-    rows, refused = (f"read_parquet({literal(path)})" for path in (staged.rows, staged.verdict))
-    return f"select r.* from {rows} r anti join {refused} v on r._row_no = v._row_no"
+    rows = f"select r.* from read_parquet({literal(staged.rows)}) r"
+    if staged.verdict is None:
+        return rows
+    return f"{rows} anti join read_parquet({literal(staged.verdict)}) v on r._row_no = v._row_no"
 
 
 def source_key(contract: Contract) -> str:
