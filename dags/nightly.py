@@ -38,9 +38,10 @@ with DAG(
     def cutoff(*, outlet_events: Any = None) -> None:
         from pipeline import cutoff as cut_off
 
-        cycle = period_of(get_current_context())
+        context = get_current_context()
+        cycle = period_of(context)
         with opened_hub() as hub:
-            missing = cut_off(hub, cycle)
+            missing = cut_off(hub, cycle, run_id=context["dag_run"].run_id)
         for instance in missing:
             log.warning("cycle %s: did not come: %s", cycle, instance)
         outlet_events[BSS_CYCLE].add_partitions(cycle)
@@ -66,7 +67,7 @@ with DAG(
         context = get_current_context()
         with opened_hub() as hub:
             summary = unify_cycle(hub, period_of(context), run_id=context["dag_run"].run_id)
-        log.info("%s", summary)
+        log.info("%s", summary.sentence())
         if summary.publication_id is None:
             raise AirflowSkipException(summary.reason)
 
