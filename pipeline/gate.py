@@ -26,6 +26,11 @@ class GateSummary:
     refusal_code: str | None
     refusal_reason: str | None
 
+    def refusal(self) -> RefuseDelivery:
+        return RefuseDelivery(
+            f"batch {self.batch_id}: {self.refusal_reason}", code=self.refusal_code or "", batch_id=self.batch_id
+        )
+
 
 def gate(hub: Hub, batch_ids: Sequence[int], *, run_id: str | None = None) -> list[GateSummary]:
     """Judges each batch and records what was found.
@@ -35,10 +40,7 @@ def gate(hub: Hub, batch_ids: Sequence[int], *, run_id: str | None = None) -> li
     """
     summaries = [_gate_one(hub, batch_id, run_id) for batch_id in batch_ids]
     if summaries and not summaries[0].accepted:
-        first = summaries[0]
-        raise RefuseDelivery(
-            f"batch {first.batch_id}: {first.refusal_reason}", code=first.refusal_code or "", batch_id=first.batch_id
-        )
+        raise summaries[0].refusal()
     return summaries
 
 
@@ -48,9 +50,18 @@ def _gate_one(hub: Hub, batch_id: int, run_id: str | None) -> GateSummary:
     if batch.state == "refused" and batch.account is None:
         return _summary(batch)
     where = {"system": batch.system, "feed": batch.feed, "province": batch.province, "period": batch.period}
-    with attempt(hub.engine, "gate", run_id=run_id, **where) as trying:
-        trying.batch_ids.append(batch_id)
-        return _summary(_judge(hub, batch))
+    try:
+        with attempt(hub.engine, "gate", run_id=run_id, **where) as trying:
+            trying.batch_ids.append(batch_id)
+            summary = _summary(_judge(hub, batch))
+            if not summary.accepted:
+                raise summary.refusal()  # so that the ledger says how the attempt ended
+    except RefuseDelivery:
+        with hub.engine.connect() as connection:
+            summary = _summary(ledger.get(connection, batch_id))
+        if summary.accepted:
+            raise
+    return summary
 
 
 def _judge(hub: Hub, batch: Batch) -> Batch:

@@ -21,7 +21,8 @@ def pull(hub: Hub, feed_id: str, province: str, period: str, *, run_id: str | No
     """The batches of this feed, province and period, newest base delivery first, then its corrections.
 
     Bytes that landed before an error stay in the ledger: what was delivered well as its batch, what was wrong as a refused
-    one. Raises what `adapters.protocol.Source.fetch` raises, and RefuseDelivery where the newest delivery may not come now.
+    one. A wrong correction does not hold up the base delivery before it. Raises what `adapters.protocol.Source.fetch` raises
+    otherwise, and RefuseDelivery where the newest delivery may not come now.
     """
     contract = contract_of(feed_id)
     asked = Instance(contract, province, check_kind(period, contract.period))
@@ -31,9 +32,11 @@ def pull(hub: Hub, feed_id: str, province: str, period: str, *, run_id: str | No
             deliveries = _fetch(hub, asked)
         except (RefuseDelivery, FixContract) as error:
             _keep_what_landed(hub, asked, error, trying)
-            raise
-        for delivery in deliveries:
-            _receive(hub, asked, delivery, trying)
+            if not error.facts.get("delivered"):
+                raise
+        else:
+            for delivery in deliveries:
+                _receive(hub, asked, delivery, trying)
         _raise_if_all_refused(hub, trying.batch_ids)
     return trying.batch_ids
 

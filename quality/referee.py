@@ -33,6 +33,11 @@ class Findings:
     suite: Any
 
 
+def duckdb_url(database: Path) -> str:
+    """Without a pool: a connection that GX leaves idle in one would keep the file open for the life of the process."""
+    return f"duckdb:///{database}?duckdb_sqlalchemy_pool=null"
+
+
 def judge(database: Path, name: str, judged: Sequence[Judged], meta: dict[str, str]) -> Findings:
     """Holds each relation to its expectations. Raises RuntimeError where GX could not compute one."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
@@ -42,14 +47,11 @@ def judge(database: Path, name: str, judged: Sequence[Judged], meta: dict[str, s
     stores = config.InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
     context = gx.get_context(mode="ephemeral", project_config=config.DataContextConfig(store_backend_defaults=stores))
     context.variables.progress_bars = config.ProgressBarsConfig(globally=False)
-    source = context.data_sources.add_sql(name=name, connection_string=f"duckdb:///{database}", create_temp_table=False)
+    source = context.data_sources.add_sql(name=name, connection_string=duckdb_url(database), create_temp_table=False)
     engine = source.get_execution_engine()
     _buffer_results(engine)
-    try:
-        outcomes = [_validate(gx, source, part) for part in judged]
-    finally:
-        engine.close()
-        engine.engine.dispose()
+    outcomes = [_validate(gx, source, part) for part in judged]
+        source.get_engine().dispose()  # the source tested its connection with an engine of its own
     results = [result for outcome in outcomes for result in outcome.results]
     ordered = _in_order_asked(judged, results)
     return Findings([_plain(result) for result in ordered], _one_suite(gx, name, ordered, meta))
