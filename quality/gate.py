@@ -60,7 +60,7 @@ def judge(contract: Contract, period: str, staged: Staged, delivery: Delivery, o
 def workspace(out: Path) -> Iterator[tuple[Path, Any]]:
     """A DuckDB file of this batch, opened as GX will open it: DuckDB allows one configuration a file and process."""
     database = out / "gate.duckdb"
-    engine = sa.create_engine(f"duckdb:///{database}")
+    engine = sa.create_engine(referee.duckdb_url(database))
     raw = engine.raw_connection()
     try:
         yield database, raw.driver_connection

@@ -51,7 +51,6 @@ def judge(database: Path, name: str, judged: Sequence[Judged], meta: dict[str, s
     engine = source.get_execution_engine()
     _buffer_results(engine)
     outcomes = [_validate(gx, source, part) for part in judged]
-        source.get_engine().dispose()  # the source tested its connection with an engine of its own
     results = [result for outcome in outcomes for result in outcome.results]
     ordered = _in_order_asked(judged, results)
     return Findings([_plain(result) for result in ordered], _one_suite(gx, name, ordered, meta))

@@ -28,17 +28,17 @@ def after_last_line(data: bytes) -> int:
     return data.rfind(b"\n") + 1
 
 
-def blocks(objects: Sequence[LandedBytes], cut_at: CutAt, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+def blocks(objects: Sequence[LandedBytes], cut_at: CutAt) -> Iterator[Block]:
     for index, landed in enumerate(objects):
         with landed.local_path() as path:
-            yield from _file_blocks(path, index, cut_at, block_bytes)
+            yield from _file_blocks(path, index, cut_at)
 
 
-def _file_blocks(path: Path, index: int, cut_at: CutAt, block_bytes: int) -> Iterator[Block]:
+def _file_blocks(path: Path, index: int, cut_at: CutAt) -> Iterator[Block]:
     offset = 0
     rest = b""
     with path.open("rb") as file:
-        while chunk := file.read(block_bytes):
+        while chunk := file.read(BLOCK_BYTES):
             data = rest + chunk
             cut = cut_at(data)
             if cut:

@@ -93,7 +93,8 @@ def _yuan(text: str) -> str:
 
 
 def _date(text: str) -> str:
-    return f"""CASE WHEN {_no_year(text)} THEN NULL WHEN regexp_full_match({text}, '[0-9]{{8}}') THEN try_strptime({text}, '%Y%m%d')::DATE
+    return f"""CASE WHEN {_no_year(text)} THEN NULL
+        WHEN regexp_full_match({text}, '[0-9]{{8}}') THEN try_strptime({text}, '%Y%m%d')::DATE
         WHEN regexp_full_match({text}, '{_DAY}') THEN TRY_CAST({text} AS DATE) END"""
 
 
