@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint
+.PHONY: help setup demo up test lint compose-secrets compose-test
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -37,3 +37,9 @@ lint: $(READY) ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+compose-secrets: ## .secrets/ for docker-compose.yml; those that are there stay
+	$(PYTHON) docker/make_secrets .secrets
+
+compose-test: $(READY) ## docker-compose.yml really brought up, one night run in it; needs Docker (docs/deployment.md)
+	$(BIN)/python tests/compose/run
