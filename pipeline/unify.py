@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hub.errors import PublicationStopped
 from hub.periods import check_kind
+from identity.extract import IDENTITY_COLUMNS, RECONCILE_COLUMNS, merged, open_extract
 from identity.resolve import ResolveSummary, resolve
 from pipeline.audit import refresh_report
 from pipeline.cutoff import outstanding, unnamed
@@ -57,8 +58,9 @@ def unify(hub: Hub, cycle: str, *, run_id: str | None = None) -> UnifySummary:
 
 
 def _publish(hub: Hub, chosen: Candidate) -> UnifySummary:
-    resolved = resolve(hub.engine, chosen.seq)
-    reconciled = reconcile(hub.engine, chosen.seq, chosen.cycle, chosen.fact_batches)
+    with open_extract(hub.engine, chosen.seq, merged(IDENTITY_COLUMNS, RECONCILE_COLUMNS), chosen.fact_batches) as extract:
+        resolved = resolve(hub.engine, chosen.seq, extract=extract)
+        reconciled = reconcile(hub.engine, chosen.seq, chosen.cycle, chosen.fact_batches, extract=extract)
     if reconciled.blocks_publication:
         raise PublicationStopped("; ".join(reconciled.reasons), cycle=chosen.cycle)
     publication = publish(hub.engine, chosen)
