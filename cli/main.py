@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli.output import as_json, console, errors_told, files_of, show
+from cli.output import as_json, console, errors_told, show
 from hub.logging import configure
 from hub.settings import settings
 
@@ -191,7 +191,7 @@ def explain(
     if json_output:
         print(as_json(asdict(explanation)))
         return
-    cells = [{**asdict(cell), "files": files_of(cell.files)} for cell in explanation.cells]
+    cells = [asdict(cell) for cell in explanation.cells]
     members = [{**asdict(member), "why": "; ".join(label.en for label in member.why)} for member in explanation.members]
     show(cells, json_output=False, title=f"{explanation.customer_id}: each attribute and the row that won")
     show(members, json_output=False, title="Its source records, and why they are one")

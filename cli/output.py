@@ -61,11 +61,6 @@ def _readable(value: object) -> object:
     return value
 
 
-def files_of(files: Sequence[str]) -> str:
-    """The first file by name, and how many more."""
-    return f"{files[0]} (+{len(files) - 1})" if len(files) > 1 else "".join(files)
-
-
 @contextmanager
 def errors_told() -> Iterator[None]:
     """A HubError ends the command with its kind, its sentence and exit code 1; anything else is a defect and shows as one."""

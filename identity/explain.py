@@ -38,7 +38,7 @@ _OTHER = Label(en="{rule} {value}:", zh="{rule} {value}:")
 class Cell:
     """One attribute. `value` is masked where it is personal. `rule` is the criterion that decided (`identity.golden`).
 
-    `files` are the delivery's objects: one file for most batches, the pages of an answer for REST and SOAP.
+    `file` is the landed object that holds the row: a file, a page of an answer, an extract.
     """
 
     attribute: str
@@ -51,7 +51,7 @@ class Cell:
     batch_id: int
     row_no: int
     period: str | None
-    files: tuple[str, ...]
+    file: str | None
 
 
 @dataclass(frozen=True)
@@ -139,18 +139,17 @@ def _cells(store: Connection, scope: Mapping[str, Any]) -> tuple[Cell, ...]:
         text("""
         select cell.attribute, cell.value, cell.system, cell.province, cell.source_key, cell.entity, cell.rule, cell.batch_id,
             cell.row_no, batch.period, (
-                select array_agg(landed ->> 'name' order by place)
+                select landed ->> 'name'
                 from jsonb_array_elements(batch.delivery -> 'objects') with ordinality as objects (landed, place)
-            ) as files
+                where batch.object_ends[place] >= cell.row_no order by place limit 1
+            ) as file
         from core.golden_provenance cell left join hub.batch batch using (batch_id)
         where cell.customer_id = :id and hub.visible(cell.recorded_from, cell.recorded_to, :at)
         order by cell.attribute
         """),
         scope,
     ).mappings()
-    return tuple(
-        Cell(**{**row, "value": _masked(row["attribute"], row["value"]), "files": tuple(row["files"] or ())}) for row in rows
-    )
+    return tuple(Cell(**{**row, "value": _masked(row["attribute"], row["value"])}) for row in rows)
 
 
 def _members(store: Connection, scope: Mapping[str, Any]) -> tuple[Member, ...]:

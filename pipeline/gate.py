@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hub.errors import HubError, RefuseDelivery
 from pipeline.hub import Hub
-from pipeline.staging import judge_batch, workspace
+from pipeline.staging import judge_batch, object_ends, workspace
 from quality import Verdict, write_quarantine
 from schemas.batch import Account
 from store import ledger
@@ -80,7 +80,14 @@ def _judge(hub: Hub, batch: Batch) -> Batch:
     _keep_documents(hub, batch, verdict)
     refusal = None if verdict.code is None else (verdict.code.value, verdict.reason or "")
     with hub.engine.begin() as connection:
-        return ledger.record_gate(connection, batch.batch_id, verdict.account, verdict.rules, refusal=refusal)
+        return ledger.record_gate(
+            connection,
+            batch.batch_id,
+            verdict.account,
+            verdict.rules,
+            refusal=refusal,
+            object_ends=object_ends(staged, len(batch.delivery.objects)),
+        )
 
 
 def _keep_documents(hub: Hub, batch: Batch, verdict: Verdict) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from pathlib import Path
+
+import duckdb
 
 from adapters.staging import Staged, stage
 from pipeline.hub import Hub
@@ -38,3 +41,10 @@ def staged_rows(hub: Hub, batch: Batch) -> StagedRows:
         judge_batch(hub, batch, out)
         done.touch()
     return StagedRows(rows=str(out / "rows" / STAGED_GLOB), verdict=out / "gate" / "verdict.parquet")
+
+
+def object_ends(staged: Staged, objects: int) -> list[int]:
+    """The last row number of each of the batch's objects; an object without rows ends where the one before it does."""
+    files = [str(path) for path in staged.files]
+    last = dict(duckdb.execute("select _object, max(_row_no) from read_parquet(?) group by 1", [files]).fetchall())
+    return list(accumulate((last.get(number, 0) for number in range(objects)), max))

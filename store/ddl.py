@@ -17,8 +17,9 @@ def create_statements(name: str) -> Iterator[str]:
     if name not in metadata.tables:
         raise NotFound(f"no table {name!r}; known: {', '.join(sorted(metadata.tables))}", table=name)
     table = metadata.tables[name]
-    dialect = postgresql.dialect()
-    for statement in (CreateTable(table), *map(CreateIndex, sorted(table.indexes, key=lambda index: str(index.name)))):
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    indexes = [CreateIndex(index) for index in sorted(table.indexes, key=lambda index: str(index.name))]
+    for statement in (CreateTable(table), *indexes):
         yield str(statement.compile(dialect=dialect)).strip() + ";"
 
 

@@ -123,11 +123,12 @@ def record_gate(
     results: Sequence[RuleOutcome],
     *,
     refusal: tuple[str, str] | None = None,
+    object_ends: Sequence[int] = (),
 ) -> Batch:
     """What the gate decided. Its quarantine must be written before, since the ledger takes the digest of both.
 
-    `refusal` is the file-level code and the reason of a refused batch. Judging a loaded batch again must find the same;
-    raises InvariantBroken where it does not, and changes nothing.
+    `refusal` is the file-level code and the reason of a refused batch; `object_ends` is the last row number of each object.
+    Judging a loaded batch again must find the same; raises InvariantBroken where it does not, and changes nothing.
     """
     batch = get(connection, batch_id)
     if batch.state in {"loaded", "superseded"}:
@@ -149,6 +150,7 @@ def record_gate(
         refusal_reason=reason,
         gated_at=now(),
         gate_digest=func.hub.gate_digest(batch_id),
+        object_ends=list(object_ends),
         **account.model_dump(),
     )
 

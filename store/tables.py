@@ -105,6 +105,7 @@ batch = Table(
     *(_number(name, nullable=True) for name in Account.model_fields),
     *(_number(name, nullable=True) for name in LoadCounts.model_fields),
     _text("gate_digest", nullable=True),
+    Column("object_ends", ARRAY(BigInteger), nullable=True),
     _number("loaded_seq", nullable=True),
     _number("superseded_seq", nullable=True),
     _number("superseded_by", nullable=True),

@@ -488,6 +488,7 @@ CREATE TABLE hub.batch (
     stale_fen BIGINT,
     deleted_fen BIGINT,
     gate_digest TEXT,
+    object_ends BIGINT[],
     loaded_seq BIGINT,
     superseded_seq BIGINT,
     superseded_by BIGINT,
