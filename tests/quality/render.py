@@ -17,7 +17,8 @@ def staged_text(contract: Contract, staged: Staged) -> str:
     files = [str(path) for path in staged.files]
     with session(1) as connection:
         rows = connection.execute(
-            f"SELECT _row_no, _object, _offset, _length, _errors, {shown} FROM read_parquet($files) ORDER BY _row_no", {"files": files}
+            f"SELECT _row_no, _object, _offset, _length, _errors, {shown} FROM read_parquet($files) ORDER BY _row_no",
+            {"files": files},
         ).fetchall()
     lines = []
     for number, place, offset, length, errors, *values in rows:

@@ -19,9 +19,49 @@ from tests.quality.agreement import Sent, broken_three_ways
 
 PERIODS = {"daily": "20260228", "monthly": "202602"}
 BLANK = ["", " ", "　", "N/A", " N/A "]
-NUMBERS = ["0", "-1", "+5", "007", "-000000000000100", "5,000", "1.5", "1e3", "0x1F", "1_000", "9" * 18, "9" * 19, "9" * 20, "１", "--1", "7 7"]
-AMOUNTS = [*NUMBERS, "5,000.00", "1,2345.00", "0.1", "0.005", "1.100", "-3.50", ".5", "92233720368547758.07", "92233720368547758.08"]
-DATES = ["20260201", "20260228", "20260301", "20260131", "20260230", "2026-02-14", "2026-2-14", "00010101", "29991231", "2026021 ", "00000101"]
+NUMBERS = [
+    "0",
+    "-1",
+    "+5",
+    "007",
+    "-000000000000100",
+    "5,000",
+    "1.5",
+    "1e3",
+    "0x1F",
+    "1_000",
+    "9" * 18,
+    "9" * 19,
+    "9" * 20,
+    "１",
+    "--1",
+    "7 7",
+]
+AMOUNTS = [
+    *NUMBERS,
+    "5,000.00",
+    "1,2345.00",
+    "0.1",
+    "0.005",
+    "1.100",
+    "-3.50",
+    ".5",
+    "92233720368547758.07",
+    "92233720368547758.08",
+]
+DATES = [
+    "20260201",
+    "20260228",
+    "20260301",
+    "20260131",
+    "20260230",
+    "2026-02-14",
+    "2026-2-14",
+    "00010101",
+    "29991231",
+    "2026021 ",
+    "00000101",
+]
 MOMENTS = [
     "00000101000000",
     *["20260201100000", "20260230100000", "00010101000000", "2026-02-01 10:00:00", "2026-02-01T10:00:00.123456+08:00"],
@@ -41,7 +81,9 @@ ODD = contract_of("billing.bill_item").model_copy(
         ),
     }
 )
-CONTRACTS = [contract_of(f) for f in ("billing.bill_item", "billing.account", "crm.contract", "orders.work_order", "group.production_job")]
+CONTRACTS = [
+    contract_of(f) for f in ("billing.bill_item", "billing.account", "crm.contract", "orders.work_order", "group.production_job")
+]
 
 
 def _texts(column: Column) -> st.SearchStrategy[str]:
@@ -86,9 +128,19 @@ def test_three_renderings_name_the_same_rows(contract: Contract, data: st.DataOb
 
 
 GOOD = {
-    **{"item_no": "IT000001", "bill_no": "BL1", "account_no": "A1", "product_id": "P1", "item_code": "1001", "item_name": "月租"},
-    **{"service_no": "130", "quantity": "1", "price_fen": "5", "amount_fen": "5", "tax_fen": "0"},
-    **{"charged_from": "20260201", "charged_to": "20260228"},
+    "item_no": "IT000001",
+    "bill_no": "BL1",
+    "account_no": "A1",
+    "product_id": "P1",
+    "item_code": "1001",
+    "item_name": "月租",
+    "service_no": "130",
+    "quantity": "1",
+    "price_fen": "5",
+    "amount_fen": "5",
+    "tax_fen": "0",
+    "charged_from": "20260201",
+    "charged_to": "20260228",
 }
 SIX = contract_of("billing.bill_item")
 
@@ -142,5 +194,3 @@ def test_a_fault_is_said_in_words_without_its_value() -> None:
 def test_a_payload_at_the_edge_becomes_typed_values() -> None:
     row = render_pydantic.row_model(SIX, "202602").model_validate(GOOD)
     assert (row.amount_fen, row.charge_item, row.charged_to) == (5, "recurring", date(2026, 2, 28))  # type: ignore[attr-defined]
-
-
