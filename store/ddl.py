@@ -19,7 +19,8 @@ def create_statements(name: str) -> Iterator[str]:
     table = metadata.tables[name]
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
     indexes = [CreateIndex(index) for index in sorted(table.indexes, key=lambda index: str(index.name))]
-    for statement in (CreateTable(table), *indexes):
+    statements: list[CreateTable | CreateIndex] = [CreateTable(table), *indexes]
+    for statement in statements:
         yield str(statement.compile(dialect=dialect)).strip() + ";"
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from schemas.batch import Kind
 from store import sequence
+from store.landing import Landing
 from store.ledger import Batch
 from store.publication import candidate, publish
 from store.retention import expire
@@ -26,9 +29,12 @@ def findings(store: TestStore) -> list[Finding]:
     return verify(store.engine, store.landing, restage)
 
 
-@pytest.fixture
-def full(store: TestStore) -> TestStore:
+@pytest.fixture(scope="module")
+def made(new_database: Callable[..., str], store_template: str, tmp_path_factory: pytest.TempPathFactory) -> TestStore:
     """Three nights of accounts, a month of items with corrections and a resend, a golden customer and a break, published."""
+    folder = tmp_path_factory.mktemp("made")
+    engine = create_engine(new_database(store_template))
+    store = TestStore(engine, folder, Landing((folder / "landing").as_uri()))
     store.put("billing.account", "20260301", [account_row(n, at(1)) for n in (1, 2, 3)], quarantined=[3])
     store.put("billing.account", "20260302", [account_row(1, at(2), arrears_fen=5)])
     store.put("billing.account", "20260303", [account_row(1, at(2), arrears_fen=5), account_row(2, at(1))])
@@ -40,7 +46,17 @@ def full(store: TestStore) -> TestStore:
     derive(store, CROSSWALK, key="CU0001", id="BC00000001")
     derive(store, BREAK, id="b1")
     publish(store.engine, candidate(store.engine, "20260303"))
+    engine.dispose()
     return store
+
+
+@pytest.fixture
+def full(made: TestStore, new_database: Callable[..., str], tmp_path: Path) -> Iterator[TestStore]:
+    """A copy of `made`, to be touched."""
+    engine = create_engine(new_database(str(made.engine.url.database)))
+    shutil.copytree(made.folder / "landing", tmp_path / "landing")
+    yield TestStore(engine, tmp_path, Landing((tmp_path / "landing").as_uri()), made.staged)
+    engine.dispose()
 
 
 def test_an_untouched_store_passes(full: TestStore) -> None:
