@@ -24,7 +24,7 @@ from hub.errors import HubError
 CHECKOUT = Path(__file__).resolve().parent.parent
 USER = "admin"
 LOGIN_FILE = "login.json"
-START_SECONDS = 240.0
+START_SECONDS = 300.0
 # A task costs seconds of CPU to start, so more at a time than cores only lengthens each; one more hides waiting.
 PARALLELISM = max(3, (os.cpu_count() or 2) + 1)
 
@@ -126,7 +126,11 @@ def configuration(home: Path, database_url: str, url: str, *, public_url: str | 
             "DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(home / "logs" / "dags"),
             "LOGGING_LEVEL": "INFO",
         },
-        "SCHEDULER": {"SCHEDULER_IDLE_SLEEP_TIME": "0.5"},
+        "SCHEDULER": {
+            "SCHEDULER_IDLE_SLEEP_TIME": "0.5",
+            # Tasks of a world that was killed are taken up again soon, not after five minutes.
+            "ORPHANED_TASKS_CHECK_INTERVAL": "30",
+        },
         "DAG_PROCESSOR": {
             "PARSING_PROCESSES": "1",
             "MIN_FILE_PROCESS_INTERVAL": "300",

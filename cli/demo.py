@@ -11,14 +11,14 @@ from typing import Annotated
 
 import typer
 
-from cli.night import NightRuns, run_night
+from cli.night import run_night
 from cli.output import console, errors_told, show
+from cli.summary import tell_night, tell_where_to_look
 from cli.world import Say, Scene, World, ends_on_signal, running_world
 from hub.errors import InvariantBroken
 from hub.logging import configure
 from hub.settings import settings
 from pipeline import open_hub, verify_store
-from report import queries
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_show_locals=False)
 WATCH_SECONDS = 5.0
@@ -41,7 +41,7 @@ def run(customers: Customers = DEFAULT.customers, seed: Seed = DEFAULT.seed, nig
         say("checking the invariants over the whole store")
         _verify()
         say("stopping")
-    console.print(_WHERE_TO_LOOK.format(home=settings().home), soft_wrap=True)
+    tell_where_to_look(settings().home)
     say("done")
 
 
@@ -71,27 +71,10 @@ def up(
             say("stopping")
 
 
-_WHERE_TO_LOOK = """
-Where to look:
-  the auditors' page      {home}/report/index.html
-  the published customers .venv/bin/bsshub customers
-  one customer, explained .venv/bin/bsshub explain CUSTOMER
-  batches, row by row     .venv/bin/bsshub batches; .venv/bin/bsshub quarantine; .venv/bin/bsshub breaks
-  the store itself        .venv/bin/bsshub url
-  all of it, running      make up"""
-
-
 def _night(world: World, night: str, say: Say) -> None:
-    _tell(night, run_night(world, night, say))
-
-
-def _tell(night: str, runs: NightRuns) -> None:
-    """What was pulled, refused, quarantined, unified and reconciled."""
+    runs = run_night(world, night, say)
     with open_hub() as hub:
-        show(queries.feeds(hub.engine), json_output=False, title="Feeds")
-        show([queries.night_summary(hub.engine, night)], json_output=False, title=f"Night {night}")
-        show(queries.breaks_by_rule(hub.engine), json_output=False, title="Reconciled: breaks by rule")
-    console.print(f"Airflow ran {len(runs.feeds)} feed DAGs, the cut-off, and unify ×{len(runs.unify)}: {len(runs.tasks)} tasks")
+        tell_night(hub.engine, night, runs)
 
 
 def _verify() -> None:

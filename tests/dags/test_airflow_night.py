@@ -1,0 +1,134 @@
+"""A small night in a real Airflow: scheduler, DAG processor, triggerer, API server, PostgreSQL, the simulated systems."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from sqlalchemy import Engine, create_engine
+
+from adapters.feeds import FEEDS, PROVINCES
+from cli.airflow_api import ENDED, Run
+from cli.night import NightRuns, feed_dags, run_night
+from cli.world import Scene, World, running_world
+from hub.settings import Settings
+from report import queries
+from store.checksums import checksums
+
+NIGHT = "20260305"
+LATE = "group_production_job_js"
+PATIENCE_SECONDS = 600.0
+INSTANCES = len(FEEDS) * len(PROVINCES)
+
+pytestmark = [pytest.mark.airflow, pytest.mark.e2e, pytest.mark.timeout(2400)]
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    """Not under pytest's own folder, which is closed to the user PostgreSQL runs as. Gone with whatever ran in it."""
+    made = Path(tempfile.mkdtemp(prefix="bsshub-night-"))
+    yield made
+    left = [process.pid for process in psutil.process_iter(["cmdline"]) if str(made) in " ".join(process.info["cmdline"] or [])]
+    shutil.rmtree(made, ignore_errors=True)
+    assert left == [], "a process was left running"
+
+
+@pytest.fixture(scope="module")
+def world(home: Path) -> Iterator[World]:
+    settings = Settings(home, None, (home / "landing").as_uri())
+    with running_world(settings, Scene(customers=60, nights=(NIGHT,)), print) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def engine(world: World) -> Iterator[Engine]:
+    assert world.settings.store_url is not None
+    made = create_engine(world.settings.store_url)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture(scope="module")
+def without_one(world: World, engine: Engine) -> NightRuns:
+    """The night as far as it came by the cut-off, one feed having sent nothing."""
+    return run_night(world, NIGHT, print, without={LATE})
+
+
+@pytest.fixture(scope="module")
+def whole(world: World, without_one: NightRuns) -> NightRuns:
+    """The same night once that feed has come too."""
+    return run_night(world, NIGHT, print)
+
+
+def test_the_cut_off_names_the_feed_that_never_came_and_the_night_goes_on(without_one: NightRuns, engine: Engine) -> None:
+    [missing] = queries.missing_feeds(engine, NIGHT)
+    assert (missing["feed"], missing["province"], missing["period"]) == ("group.production_job", "js", NIGHT)
+
+
+def test_every_feed_ran_in_airflow_with_its_own_period(whole: NightRuns) -> None:
+    assert {(run.dag_id, run.partition_key, run.state) for run in whole.feeds} == {
+        (dag_id, period, "success") for dag_id, period in feed_dags(NIGHT).items()
+    }
+    assert len(whole.feeds) == INSTANCES
+
+
+def test_the_late_feed_made_the_night_whole(whole: NightRuns, engine: Engine) -> None:
+    stamp = queries.publication(engine)
+    assert stamp is not None
+    assert (stamp["cycle"], stamp["publication_id"]) == (NIGHT, 2)
+    assert queries.night_summary(engine, NIGHT)["missing"] == []
+    assert "success" in {run.state for run in whole.unify}
+
+
+def test_each_step_is_in_the_ledger_with_its_airflow_run(whole: NightRuns, engine: Engine) -> None:
+    steps: dict[object, set[object]] = defaultdict(set)
+    for row in queries.attempts(engine, limit=None):
+        steps[row["run_id"]].add(row["step"])
+    assert {run.run_id: steps[run.run_id] for run in whole.feeds} == {run.run_id: {"pull", "gate", "load"} for run in whole.feeds}
+
+
+def test_running_the_night_again_pulls_and_gates_again_and_changes_nothing(
+    whole: NightRuns, world: World, engine: Engine
+) -> None:
+    before, published = checksums(engine), queries.publication(engine)
+    again = run_night(world, NIGHT, print)
+    tried = {(row["run_id"], row["step"]) for row in queries.attempts(engine, limit=None)}
+    for run in again.feeds:
+        assert {(run.run_id, "pull"), (run.run_id, "gate")} <= tried
+    assert not {run.run_id for run in again.feeds} & {run.run_id for run in whole.feeds}
+    assert checksums(engine) == before
+    assert queries.publication(engine) == published
+
+
+def test_no_event_of_the_asset_was_dropped(whole: NightRuns, world: World) -> None:
+    assert world.airflow.api.dropped_events() == []
+
+
+def test_a_feed_that_is_overdue_fails_at_once_and_says_since_when(whole: NightRuns, world: World) -> None:
+    """The kind of error decides: no retry is spent on a period that was due long ago."""
+    api = world.airflow.api
+    triggered = api.trigger("billing_payment_gd", "20260306")
+    run = _wait(lambda: _ended(world, triggered))
+    [pull] = [task for task in api.tasks(run) if task.task_id == "pull"]
+    assert (run.state, pull.state, pull.try_number) == ("failed", "failed", 1)
+    assert any("overdue since 2026-03-07 09:00" in line for line in api.log(pull))
+
+
+def _ended(world: World, run: Run) -> Run | None:
+    found = {(known.dag_id, known.run_id): known for known in world.airflow.api.runs(run.queued_at, [run.dag_id])}
+    known = found.get((run.dag_id, run.run_id))
+    return known if known and known.state in ENDED else None
+
+
+def _wait(look: Callable[[], Run | None]) -> Run:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while (found := look()) is None:
+        assert time.monotonic() < end
+        time.sleep(0.5)
+    return found
