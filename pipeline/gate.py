@@ -80,7 +80,7 @@ def _judge(hub: Hub, batch: Batch) -> Batch:
     _keep_documents(hub, batch, verdict)
     refusal = None if verdict.code is None else (verdict.code.value, verdict.reason or "")
     with hub.engine.begin() as connection:
-        return ledger.record_gate(
+        judged = ledger.record_gate(
             connection,
             batch.batch_id,
             verdict.account,
@@ -88,6 +88,9 @@ def _judge(hub: Hub, batch: Batch) -> Batch:
             refusal=refusal,
             object_ends=object_ends(staged, len(batch.delivery.objects)),
         )
+    if refusal is not None:
+        shutil.rmtree(out)  # no load will do it, and the workspace holds people's values
+    return judged
 
 
 def _keep_documents(hub: Hub, batch: Batch, verdict: Verdict) -> None:
