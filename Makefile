@@ -8,7 +8,7 @@ READY := .venv/.ready
 .PHONY: help setup demo up test lint compose-secrets compose-test
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
 
 setup: $(READY) ## .venv/ with the locked packages and this project
 
@@ -32,6 +32,9 @@ up: $(READY) ## the same world kept running until Ctrl-C: Airflow's UI, the repo
 
 test: $(READY) ## every test
 	$(BIN)/python -m pytest
+
+bench-%: $(READY) ## bench-load, bench-extract, bench-gate: against the bare limit and the peers (ROWS=, RUNS=)
+	$(BIN)/python -m bench.$*
 
 lint: $(READY) ## ruff and mypy --strict
 	$(BIN)/ruff check .

@@ -63,18 +63,22 @@ def build_key(engine: Engine, batch: Batch) -> None:
 
 def attach(connection: Connection, batch: Batch, seq: int) -> LoadCounts:
     """Makes the filled partition count from sequence `seq` on. Part of the load's transaction."""
-    entity = batch.contract.entity
-    name = f"{entity}_b{batch.batch_id}"
     month = _month(connection, batch)
-    connection.execute(text(f"alter table work.{name} set schema core"))
-    # The check implies the partition's bound, so attaching reads no rows.
-    connection.execute(text(f"alter table core.{entity} attach partition core.{name} for values in ({batch.batch_id})"))
-    connection.execute(text(f"alter table core.{name} drop constraint ck_{name}"))
+    attach_partition(connection, batch)
     if batch.delivery.kind not in CORRECTIONS:
         return _attach_base(connection, batch, seq, month)
     if batch.delivery.kind is Kind.CORRECTION_INSERT:
         return _attach_insert(connection, batch, seq, month)
     return _attach_delete(connection, batch, seq, month)
+
+
+def attach_partition(connection: Connection, batch: Batch) -> None:
+    """The check implies the partition's bound and the key is there, so attaching reads no rows."""
+    entity = batch.contract.entity
+    name = f"{entity}_b{batch.batch_id}"
+    connection.execute(text(f"alter table work.{name} set schema core"))
+    connection.execute(text(f"alter table core.{entity} attach partition core.{name} for values in ({batch.batch_id})"))
+    connection.execute(text(f"alter table core.{name} drop constraint ck_{name}"))
 
 
 @dataclass(frozen=True)
