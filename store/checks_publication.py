@@ -13,6 +13,12 @@ KEPT = 7
 """Digests are computed again for the publication shown and the ones before it, this many in all."""
 
 
+_WRONGLY_NAMED = {
+    "(loaded_seq is null or loaded_seq > :seq)": "is named, and was not loaded at its sequence",
+    "superseded_seq <= :seq": "is named, and was superseded at its sequence",
+}
+
+
 def check_publications(connection: Connection) -> list[Finding]:
     table = tables.publication
     shown = current_publication(connection)
@@ -33,9 +39,10 @@ def _check_one(connection: Connection, row: RowMapping) -> list[Finding]:
         findings.append(Finding(5, where, "the batches it names were changed"))
     unnamed = sorted(set(live_fact_batches(connection, row["seq"])) - set(batches))
     findings += named(4, where, [f"batch {number}" for number in unnamed], "counts at its sequence, and is not named")
-    late = text("select batch_id from hub.batch where batch_id = any (:ids) and (loaded_seq is null or loaded_seq > :seq)")
-    early = connection.execute(late, {"ids": batches, "seq": row["seq"]}).scalars()
-    findings += named(4, where, [f"batch {number}" for number in early], "is named, and was not loaded at its sequence")
+    for fault, detail in _WRONGLY_NAMED.items():
+        statement = text(f"select batch_id from hub.batch where batch_id = any (:ids) and {fault}")
+        wrong = connection.execute(statement, {"ids": batches, "seq": row["seq"]}).scalars()
+        findings += named(4, where, [f"batch {number}" for number in wrong], detail)
     now = derived_digests(connection, row["derived_seq"])
     changed = [name for name, digest in published.items() if now.get(name) != digest]
     return findings + [Finding(5, f"{name} in {where}", "is not what was published: a row was changed") for name in changed]

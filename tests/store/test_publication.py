@@ -73,6 +73,14 @@ def test_data_loaded_after_the_candidate_was_taken_waits_for_the_next(store: Tes
     assert store.rows("select break_id from portal_v1.breaks") == [("b1",)]
 
 
+def test_a_month_replaced_before_it_was_published_is_seen_once(store: TestStore) -> None:
+    store.put("billing.bill_item", "202602", [item_row(1), item_row(2)])
+    store.put("billing.bill_item", "202602", [item_row(1), item_row(2, amount_fen=5)], resend=1)
+    night(store, "20260301")
+    shown = store.rows("select item_no, amount_fen from portal_v1.bill_item order by 1")
+    assert shown == [("IT000001", 10), ("IT000002", 5)]
+
+
 def test_the_same_inputs_are_published_once(store: TestStore) -> None:
     rows = [account_row(1, at(1))]
     store.put("billing.account", "20260301", rows)
