@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import mmap
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -19,10 +17,10 @@ from adapters.staging.session import session
 from hub.errors import InvariantBroken
 from quality.verdict import Verdict
 from schemas.contract import Contract
+from store import duck
 
-COLUMNS = ("batch_id", "row_no", "outcome", "reason", "rule_id", "detail", "object_no", "byte_offset", "byte_length", "raw")
 ROWS_AT_ONCE = 20_000
-MEMORY_LIMIT = "400MB"
+MEMORY_LIMIT = "300MB"
 
 
 def write_quarantine(  # noqa: PLR0917 (what the pipeline has at hand)
@@ -33,21 +31,29 @@ def write_quarantine(  # noqa: PLR0917 (what the pipeline has at hand)
     A refused batch leaves none: it is refused as a whole, and its bytes are in landing. `raw` is the record's bytes for
     files, its text in UTF-8 for pages. Raises InvariantBroken where they are not as many as the account says.
     """
-    if verdict.decision == "refused":
-        return _replace(engine, batch_id, None)
-    with tempfile.TemporaryDirectory(dir=verdict.verdict_file.parent) as folder, ExitStack() as stack:
-        paths = [stack.enter_context(landed.local_path()) for landed in objects]
-        lines = Path(folder) / "quarantine.csv"
-        _write_lines(batch_id, staged, verdict, _Bytes(paths, stack), lines)
-        written = _replace(engine, batch_id, lines)
+    replaced = f"DELETE FROM hub.quarantine WHERE batch_id = {int(batch_id)}"
+    insert = f"INSERT INTO {duck.ATTACHED}.hub.quarantine BY NAME SELECT {int(batch_id)}::BIGINT AS batch_id, * FROM kept"
+    with ExitStack() as stack:
+        writing = stack.enter_context(duck.session(engine.url))
+        writing.execute("BEGIN")
+        writing.execute(f"CALL postgres_execute('{duck.ATTACHED}', '{replaced}')")
+        written = 0
+        if verdict.decision == "accepted":
+            reading = stack.enter_context(session(1))
+            paths = [stack.enter_context(landed.local_path()) for landed in objects]
+            writing.register("kept", _with_bytes(_kept_out(reading, staged, verdict), _Bytes(paths, stack)))
+            row = writing.execute(insert).fetchone()
+            written = row[0] if row else 0
+        _must_be_all(contract, batch_id, verdict, written)
+        writing.execute("COMMIT")
+    return written
+
+
+def _must_be_all(contract: Contract, batch_id: int, verdict: Verdict, written: int) -> None:
     kept_out = verdict.account.quarantined + verdict.account.duplicate
     if written != kept_out:
-        raise InvariantBroken(
-            f"{contract.feed_id}: {kept_out} rows are kept out, {written} are in quarantine",
-            feed=contract.feed_id,
-            batch_id=batch_id,
-        )
-    return written
+        told = f"{contract.feed_id}: {kept_out} rows are kept out, {written} would be in quarantine"
+        raise InvariantBroken(told, feed=contract.feed_id, batch_id=batch_id)
 
 
 class _Bytes:
@@ -68,20 +74,16 @@ class _Bytes:
         return self._mapped[index]
 
 
-def _write_lines(batch_id: int, staged: Staged, verdict: Verdict, landed: _Bytes, path: Path) -> None:
-    """The rows as CSV for COPY, streamed: DuckDB joins and orders, the bytes are added, DuckDB writes."""
-    files = ", ".join(f"'{file}'" for file in staged.files)
-    with session(1) as reading, session(1) as writing:
-        reading.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
-        reading.execute(f"SET temp_directory = '{path.parent}'")
-        found = reading.execute(f"""
-            SELECT v._row_no AS row_no, outcome, reason, rule_id, detail, _object AS object_no, _offset AS byte_offset,
-                _length AS byte_length, _record
-            FROM '{verdict.verdict_file}' v JOIN read_parquet([{files}]) s USING (_row_no) ORDER BY row_no""")
-        writing.register("kept", _with_bytes(found, landed))
-        writing.execute(f"""
-            COPY (SELECT {batch_id}, * EXCLUDE (raw), '\\x' || lower(hex(raw)) FROM kept)
-            TO '{path}' (FORMAT csv, HEADER false)""")
+def _kept_out(reading: duckdb.DuckDBPyConnection, staged: Staged, verdict: Verdict) -> duckdb.DuckDBPyConnection:
+    """The rows and where their bytes lie, in row order, so that files are read from front to back."""
+    spill = verdict.verdict_file.parent / "spill"
+    reading.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
+    reading.execute(f"SET temp_directory = {duck.literal(spill)}")
+    found, files = duck.literal(verdict.verdict_file), ", ".join(duck.literal(file) for file in staged.files)
+    return reading.execute(f"""
+        SELECT v._row_no AS row_no, outcome, reason, rule_id, detail, _object AS object_no, _offset AS byte_offset,
+            _length AS byte_length, _record
+        FROM read_parquet({found}) v JOIN read_parquet([{files}]) s USING (_row_no) ORDER BY row_no""")
 
 
 def _with_bytes(found: duckdb.DuckDBPyConnection, landed: _Bytes) -> pa.RecordBatchReader:
@@ -103,18 +105,3 @@ def _raw(batch: pa.RecordBatch, landed: _Bytes) -> pa.Array:
         return texts.cast(pa.binary())
     places = (batch.column(name).to_pylist() for name in ("object_no", "byte_offset", "byte_length"))
     return pa.array(landed.records(*places), pa.binary())
-
-
-def _replace(engine: Engine, batch_id: int, lines: Path | None) -> int:
-    copy = f"COPY hub.quarantine ({', '.join(COLUMNS)}) FROM STDIN (FORMAT csv)"
-    with closing(engine.raw_connection()) as connection:
-        cursor: Any = connection.cursor()
-        cursor.execute("DELETE FROM hub.quarantine WHERE batch_id = %s", (batch_id,))
-        written = 0
-        if lines is not None:
-            with cursor.copy(copy) as target, lines.open("rb") as file:
-                while chunk := file.read(1 << 20):
-                    target.write(chunk)
-            written = cursor.rowcount
-        connection.commit()
-        return written

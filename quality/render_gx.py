@@ -39,8 +39,9 @@ def _shown(contract: Contract, column: str) -> str:
     if contract.column(column).type is not Type.CODE:
         return _q(column)
     entry = f"{contract.position(column):02d}"
-    unknown = f"_errors IS NOT NULL AND len(list_filter(_errors, lambda e: prefix(e, '{entry}') AND suffix(e, ':code'))) > 0"
-    return f"CASE WHEN {unknown} THEN '{UNKNOWN_CODE}' ELSE {_q(column)} END AS {_q(column)}"
+    unknown = f"len(list_filter(_errors, lambda e: prefix(e, '{entry}') AND suffix(e, ':code'))) > 0"
+    value = f"CASE WHEN _errors IS NULL THEN {_q(column)} WHEN {unknown} THEN '{UNKNOWN_CODE}' ELSE {_q(column)} END"
+    return f"{value} AS {_q(column)}"
 
 
 def _holds(contract: Contract, check: Check) -> str | None:
@@ -48,10 +49,10 @@ def _holds(contract: Contract, check: Check) -> str | None:
     match check.test:
         case Typed(column):
             entry = f"{contract.position(column):02d}"
-            return f"_errors IS NULL OR len(list_filter(_errors, lambda e: prefix(e, '{entry}'))) = 0"
+            return f"CASE WHEN _errors IS NULL THEN true ELSE len(list_filter(_errors, lambda e: prefix(e, '{entry}'))) = 0 END"
         case Matches() as rule:
-            matched = f"regexp_extract({_q(rule.column)}, {sql_text(f'^(?:{rule.pattern})$')})"
-            return f"{_q(rule.column)} IS NULL OR {matched} = {_q(rule.column)}"
+            matched = f"regexp_matches({_q(rule.column)}, {sql_text(rf'^(?:{rule.pattern})$')})"
+            return f"{_q(rule.column)} IS NULL OR {matched}"
         case RequiredWhen() as rule:
             return f"{_q(rule.column)} IS NOT NULL OR {_q(rule.when)} IS NULL OR {_q(rule.when)} NOT IN ({sql_list(rule.values)})"
         case Product() as rule:
