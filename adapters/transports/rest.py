@@ -107,7 +107,7 @@ class RestSource:
 
     def _fresh_token(self) -> str:
         if not self._token or self._clock() >= self._token_until:
-            call = Call("POST", "/oauth/token", "token", form={"grant_type": "client_credentials"}, auth=self._login)
+            call = Call("POST", "/oauth/token", "token request", form={"grant_type": "client_credentials"}, auth=self._login)
             answer = _json_object(self._endpoint.exchange(call), f"{self._endpoint} token")
             token, life = answer.get("access_token"), answer.get("expires_in")
             if not isinstance(token, str) or not isinstance(life, int | float):
