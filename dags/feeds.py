@@ -1,7 +1,7 @@
 """One Airflow DAG a feed and province, all from `adapters.feeds` by one factory: pull → gate → load.
 
-A run is partitioned by the feed's period (`YYYYMMDD`, `YYYYMM`). Between tasks go batch ids only. A feed that is loaded
-reports its cycle on the fan-in asset, which `unify` (nightly.py) listens to.
+A run is partitioned by the feed's period (`YYYYMMDD`, `YYYYMM`). Between tasks go batch ids only. A feed that, once loaded,
+leaves `unify` (nightly.py) work to do reports the cycle on the fan-in asset that it listens to.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from airflow.sdk import DAG, CronPartitionTimetable, Param, get_current_context,
 
 from adapters.feeds import FEEDS, PROVINCES
 from dags.policy import TASK_DEFAULTS, waiting_until
-from dags.wiring import BSS_CYCLE, DAY_KEY, MONTH_KEY, ZONE, calendar_ends, cycle_of, opened_hub, period_of
+from dags.wiring import BSS_CYCLE, DAY_KEY, MONTH_KEY, ZONE, calendar_ends, cycle_of, opened_hub, period_of, report_cycle
 from schemas.contract import Contract
 
 # From an hour after midnight until the feed is due, `pull` looks again and again (policy.py).
@@ -69,13 +69,15 @@ def steps(contract: Contract, province: str) -> None:
 
     @task(outlets=[BSS_CYCLE], do_xcom_push=False)
     def load(batch_ids: list[int], *, outlet_events: Any = None) -> None:
+        from pipeline import has_news
         from pipeline import load as load_batches
 
         context = get_current_context()
+        cycle = cycle_of(contract, period_of(context), context["dag_run"].conf)
         with opened_hub() as hub:
             load_batches(hub, batch_ids, run_id=context["dag_run"].run_id)
-        # Without a key of its own the event would carry the run's, a month where the feed is monthly, and be dropped unseen.
-        outlet_events[BSS_CYCLE].add_partitions(cycle_of(contract, period_of(context), context["dag_run"].conf))
+            news = has_news(hub, cycle)
+        report_cycle(context, outlet_events, cycle, news=news)
 
     load(gate(pull()))  # type: ignore[arg-type]  # what travels is an XCom's name
 

@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from adapters.feeds import FEEDS
 from dags.policy import TASK_DEFAULTS
-from dags.wiring import BSS_CYCLE, DAY_KEY, ZONE, calendar_ends, opened_hub, period_of
+from dags.wiring import BSS_CYCLE, DAY_KEY, ZONE, calendar_ends, opened_hub, period_of, report_cycle
 
 OWNER = "bsshub@operator"
 DUE_HOUR = max(feed.contract.due_hour for feed in FEEDS.values() if feed.contract.period == "daily")
@@ -44,7 +44,7 @@ with DAG(
             missing = cut_off(hub, cycle, run_id=context["dag_run"].run_id)
         for instance in missing:
             log.warning("cycle %s: did not come: %s", cycle, instance)
-        outlet_events[BSS_CYCLE].add_partitions(cycle)
+        report_cycle(context, outlet_events, cycle, news=True)
 
     cutoff()
 

@@ -90,3 +90,14 @@ def cycle_of(contract: Contract, period: str, conf: dict[str, Any] | None) -> st
         return check_kind(period, "daily")
     named = (conf or {}).get("cycle")
     return check_kind(str(named), "daily") if named else f"{now() - timedelta(days=1):%Y%m%d}"
+
+
+def report_cycle(context: Any, outlet_events: Any, cycle: str, *, news: bool) -> None:
+    """Reports the cycle on the fan-in asset where its night is complete and not published yet as it is; else has the task
+    report nothing (docs/decisions/0005). The cut-off reports in any case."""
+    if news:
+        # Without a key of its own the event would carry the run's, a month where the feed is monthly, and be dropped unseen.
+        outlet_events[BSS_CYCLE].add_partitions(cycle)
+    else:
+        # What a task has for outlets when it ends is what it reports: emptied, it sends no event.
+        context["task"].outlets = []

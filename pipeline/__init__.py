@@ -10,7 +10,7 @@ from pipeline.load import load
 from pipeline.night import CycleResult, run_cycle, run_feed
 from pipeline.pull import pull
 from pipeline.replay import replay
-from pipeline.unify import UnifySummary, unify
+from pipeline.unify import UnifySummary, has_news, unify
 
 __all__ = [
     "PROVINCES",
@@ -22,6 +22,7 @@ __all__ = [
     "cutoff",
     "cutoff_at",
     "gate",
+    "has_news",
     "is_expected",
     "load",
     "open_hub",

@@ -57,6 +57,15 @@ def unify(hub: Hub, cycle: str, *, run_id: str | None = None) -> UnifySummary:
         return _publish(hub, chosen)
 
 
+def has_news(hub: Hub, cycle: str) -> bool:
+    """Whether `unify` would publish the night now: it waits for no feed, and portals do not see this data yet."""
+    with hub.engine.connect() as connection:
+        if unnamed(connection, cycle):
+            return False
+        missing = [str(instance) for instance in outstanding(connection, cycle)]
+    return not is_published(hub.engine, candidate(hub.engine, cycle, missing))
+
+
 def _publish(hub: Hub, chosen: Candidate) -> UnifySummary:
     with open_extract(hub.engine, chosen.seq, merged(IDENTITY_COLUMNS, RECONCILE_COLUMNS), chosen.fact_batches) as extract:
         resolved = resolve(hub.engine, chosen.seq, extract=extract)

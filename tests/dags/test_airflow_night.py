@@ -86,6 +86,11 @@ def test_the_late_feed_made_the_night_whole(whole: NightRuns, engine: Engine) ->
     assert "success" in {run.state for run in whole.unify}
 
 
+def test_unify_runs_when_there_is_work_and_for_the_cut_off_not_for_every_feed(without_one: NightRuns, whole: NightRuns) -> None:
+    assert len(without_one.unify) == 1
+    assert len(whole.unify) == 2
+
+
 def test_each_step_is_in_the_ledger_with_its_airflow_run(whole: NightRuns, engine: Engine) -> None:
     steps: dict[object, set[object]] = defaultdict(set)
     for row in queries.attempts(engine, limit=None):
@@ -98,6 +103,7 @@ def test_running_the_night_again_pulls_and_gates_again_and_changes_nothing(
 ) -> None:
     before, published = checksums(engine), queries.publication(engine)
     again = run_night(world, NIGHT, print)
+    assert len(again.unify) == 1
     tried = {(row["run_id"], row["step"]) for row in queries.attempts(engine, limit=None)}
     for run in again.feeds:
         assert {(run.run_id, "pull"), (run.run_id, "gate")} <= tried

@@ -120,6 +120,17 @@ def test_each_producer_sets_the_cycle_as_its_events_key(bag: DagBag, monkeypatch
                 assert _emitted(task, run, monkeypatch) == {"20260305"}, dag.dag_id
 
 
+def test_a_feed_that_brings_unify_no_work_reports_nothing(bag: DagBag, monkeypatch: pytest.MonkeyPatch) -> None:
+    _fake_road(monkeypatch, news=False)
+    for dag_id, contract in CONTRACT_OF.items():
+        load, run = bag.dags[dag_id].get_task("load"), _run("202602", {"cycle": "20260305"})
+        run.partition_key = "20260305" if contract.period == "daily" else "202602"
+        events, running = _Events(), SimpleNamespace(outlets=[BSS_CYCLE])
+        _call(load, run, monkeypatch, [7], outlet_events=events, running=running)
+        assert events == {}
+        assert running.outlets == []
+
+
 def test_a_month_serves_yesterdays_night_unless_its_run_names_another(bag: DagBag, monkeypatch: pytest.MonkeyPatch) -> None:
     _fake_road(monkeypatch)
     monkeypatch.setattr("dags.wiring.now", lambda: datetime(2026, 3, 4, 0, 30, tzinfo=SHANGHAI))
@@ -203,7 +214,9 @@ def _emitted(task: Any, run: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -
     return set(events[BSS_CYCLE].keys)
 
 
-def _call(task: Any, run: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, *arguments: object, **named: object) -> object:
+def _call(
+    task: Any, run: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, *arguments: object, running: object = None, **named: object
+) -> object:
     """Runs what the task runs, with a hub that is none."""
     function = task.python_callable
 
@@ -212,16 +225,17 @@ def _call(task: Any, run: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, *arg
         yield None
 
     monkeypatch.setitem(function.__globals__, "opened_hub", no_hub)
-    monkeypatch.setitem(function.__globals__, "get_current_context", lambda: {"dag_run": run})
+    monkeypatch.setitem(function.__globals__, "get_current_context", lambda: {"dag_run": run, "task": running})
     return function(*arguments, **named)
 
 
-def _fake_road(monkeypatch: pytest.MonkeyPatch) -> None:
+def _fake_road(monkeypatch: pytest.MonkeyPatch, *, news: bool = True) -> None:
     road = ModuleType("pipeline")
     steps = {
         "pull": lambda *_, **__: [7, 8],
         "gate": lambda *_, **__: [SimpleNamespace(batch_id=7, accepted=True), SimpleNamespace(batch_id=8, accepted=False)],
         "load": lambda *_, **__: [],
+        "has_news": lambda *_: news,
         "cutoff": lambda *_, **__: ["billing.payment gd 20260305"],
     }
     for name, step in steps.items():
