@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -110,8 +111,13 @@ def _one_suite(gx: Any, name: str, results: list[Any], meta: dict[str, str]) -> 
 def write_documents(findings: Findings, json_file: Path, page_file: Path) -> None:
     """GX's own result as JSON, and its Data Docs page of that one result (building a whole site takes seconds a batch)."""
     renderer: Any = import_module("great_expectations.render.renderer")
-    view: Any = import_module("great_expectations.render.view")
     text = json.dumps(findings.suite.to_json_dict(), default=_scalar, ensure_ascii=False, indent=1)
     json_file.write_text(text, encoding="utf-8")
-    page = view.DefaultJinjaPageView().render(renderer.ValidationResultsPageRenderer().render(findings.suite))
+    page = _page_view().render(renderer.ValidationResultsPageRenderer().render(findings.suite))
     page_file.write_text(page, encoding="utf-8")
+
+
+@cache
+def _page_view() -> Any:
+    """One for the process: each view compiles its templates anew, which takes a third of a small batch's gate."""
+    return import_module("great_expectations.render.view").DefaultJinjaPageView()
