@@ -9,8 +9,9 @@ import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +22,8 @@ from hub.errors import NotFound
 from schemas.batch import LandedObject
 
 READ_BYTES = 1 << 22
+PART_LIFETIME = timedelta(days=1)
+"""A part older than this belongs to nobody: its writer was killed."""
 
 
 class Landing:
@@ -34,8 +37,9 @@ class Landing:
 
     def put(self, name: str, chunks: Iterable[bytes]) -> LandedObject:
         """Writes the chunks aside while hashing them, then renames: a kill leaves a nameless part, never half an object."""
-        part = f"{self._root}/part/{uuid.uuid4().hex}"
         self._fs.makedirs(f"{self._root}/part", exist_ok=True)
+        self._clear_parts()
+        part = f"{self._root}/part/{uuid.uuid4().hex}"
         try:
             with self._fs.open(part, "wb") as file:
                 digest, size = _write(file, chunks)
@@ -60,6 +64,12 @@ class Landing:
         """Takes bytes away, for retention. `store.retention` records the tombstone first."""
         if self.holds(sha256):
             self._fs.rm_file(self._path(sha256))
+
+    def _clear_parts(self) -> None:
+        for part in self._fs.ls(f"{self._root}/part", detail=False):
+            with suppress(FileNotFoundError):  # another process clears too, or its writer has just renamed it
+                if datetime.now(UTC) - self._fs.modified(part).astimezone(UTC) > PART_LIFETIME:
+                    self._fs.rm_file(part)
 
     def _settle(self, part: str, digest: str) -> None:
         path = self._path(digest)

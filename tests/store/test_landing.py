@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -67,3 +69,14 @@ def test_bytes_that_are_gone_are_not_found(landing: Landing) -> None:
     landing.remove(item.sha256)
     with pytest.raises(NotFound, match=item.sha256):
         landing.get(item)
+
+
+def test_what_a_killed_writer_left_is_cleared_after_a_day(tmp_path: Path) -> None:
+    part = tmp_path / "part"
+    part.mkdir()
+    for name, age in (("left", timedelta(days=2)), ("being-written", timedelta(minutes=5))):
+        (part / name).write_bytes(b"half")
+        moment = (datetime.now(UTC) - age).timestamp()
+        os.utime(part / name, (moment, moment))
+    Landing(tmp_path.as_uri()).put("a.dat", [b"x"])
+    assert [path.name for path in part.iterdir()] == ["being-written"]
