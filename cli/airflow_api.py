@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from hub.errors import HubError
 
@@ -42,6 +44,13 @@ class TaskRun:
     seconds: float | None
 
 
+def _patient_session() -> requests.Session:
+    """Questions are asked again where the answer does not come; what changes something is asked once."""
+    session = requests.Session()
+    session.mount("http://", HTTPAdapter(max_retries=Retry(total=4, backoff_factor=0.5, allowed_methods={"GET"})))
+    return session
+
+
 @dataclass(frozen=True)
 class AirflowApi:
     """Speaks as `user`; the token is fetched when first needed and again when it has expired."""
@@ -49,12 +58,12 @@ class AirflowApi:
     url: str
     user: str
     password: str = field(repr=False)
-    _session: requests.Session = field(default_factory=requests.Session, repr=False, compare=False)
+    _session: requests.Session = field(default_factory=_patient_session, repr=False, compare=False)
 
     def healthy(self) -> bool:
         """True when database, scheduler, DAG processor and triggerer all report in."""
         try:
-            health = self._session.get(f"{self.url}/api/v2/monitor/health", timeout=TIMEOUT).json()
+            health = requests.get(f"{self.url}/api/v2/monitor/health", timeout=TIMEOUT).json()
         except (requests.RequestException, ValueError):
             return False
         return all(part and part.get("status") == "healthy" for part in health.values())
@@ -62,7 +71,7 @@ class AirflowApi:
     def check_heartbeats(self) -> None:
         """Raises HubError where the scheduler has not reported for two minutes: it can hang while its process lives
         (apache/airflow#70526)."""
-        health = self._session.get(f"{self.url}/api/v2/monitor/health", timeout=TIMEOUT).json()
+        health = self._ask("GET", "/monitor/health").json()
         seen = health["scheduler"]["latest_scheduler_heartbeat"]
         age = (datetime.now(UTC) - datetime.fromisoformat(seen)).total_seconds() if seen else 0.0
         if age > STALE_SECONDS:
@@ -118,12 +127,18 @@ class AirflowApi:
         for fresh in (False, True):
             if fresh or "Authorization" not in self._session.headers:
                 self._log_in()
-            answer = self._session.request(method, f"{self.url}/api/v2{path}", timeout=TIMEOUT, **options)
+            answer = self._ask(method, path, **options)
             if answer.status_code != 401:
                 break
         if not answer.ok:
             raise HubError(f"Airflow answered {answer.status_code} to {method} {path}: {answer.text[:500]}", path=path)
         return answer.json()
+
+    def _ask(self, method: str, path: str, **options: Any) -> requests.Response:
+        try:
+            return self._session.request(method, f"{self.url}/api/v2{path}", timeout=TIMEOUT, **options)
+        except requests.RequestException as error:
+            raise HubError(f"Airflow did not answer {method} {path}: {type(error).__name__}", path=path) from error
 
     def _log_in(self) -> None:
         body = {"username": self.user, "password": self.password}
