@@ -14,21 +14,21 @@ setup: $(READY) ## .venv/ with the locked packages and this project
 
 # uv is quick; where it cannot be had, pip installs the same locked packages by the same hashes.
 $(READY): requirements.lock pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
+	@echo "setting up .venv (the locked packages; a minute or two)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) \
 	  && $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock \
 	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
-	$(BIN)/python -c 'import setuptools; from setuptools import build_meta'
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . \
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . \
 	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	touch $@
+	@touch $@
 
 demo: $(READY) ## one night, end to end, in a real Airflow; ends with exit 0 and leaves the store in .bsshub/
-	$(BIN)/python -m cli.demo run
+	@$(BIN)/python -m cli.demo run
 
 up: $(READY) ## the same world kept running until Ctrl-C: Airflow's UI, the report, the store
-	$(BIN)/python -m cli.demo up
+	@$(BIN)/python -m cli.demo up
 
 test: $(READY) ## every test
 	$(BIN)/python -m pytest
