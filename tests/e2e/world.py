@@ -1,14 +1,15 @@
 """A small world whose four systems run in this process, and hubs that pull from it: each hub a fresh store and landing.
 
-    rig = build_rig(customers=150)          # fixture of conftest.py
-    rig.play("20260305")
-    hub = rig.new_hub()
-    run_cycle(hub, "20260305")
+rig = build_rig(customers=150)          # fixture of conftest.py
+rig.play("20260305")
+hub = rig.new_hub()
+run_cycle(hub, "20260305")
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -35,7 +36,8 @@ class Rig:
     world: World
     simulation: Simulation
     home: Path
-    _new_store: Callable[[], str]
+    _new_database: NewDatabase
+    _store_template: str
     _closing: ExitStack
     _hubs: list[Hub] = field(default_factory=list)
 
@@ -49,8 +51,18 @@ class Rig:
 
     def new_hub(self) -> Hub:
         """A hub with a migrated empty store and an empty landing of its own, pulling from this simulation."""
+        return self._open(self._new_database(self._store_template))
+
+    def copy_of(self, hub: Hub) -> Hub:
+        """A hub that stands where `hub` stands and goes its own way: store, landing, staged batches, report. Nobody may be
+        using `hub` meanwhile."""
+        hub.engine.dispose()
+        copy = self._open(self._new_database(str(hub.engine.url.database)))
+        shutil.copytree(hub.settings.home, copy.settings.home)
+        return copy
+
+    def _open(self, url: str) -> Hub:
         home = self.home / f"hub{len(self._hubs) + 1}"
-        url = self._new_store()
         made = Settings(home=home, store_url=url, landing_url=(home / "landing").as_uri())
         engine = create_engine(url)
         self._closing.callback(engine.dispose)
@@ -85,4 +97,4 @@ def running_rig(
     urls = {province: new_database() for province in PROVINCES}
     with ExitStack() as closing:
         simulation = closing.enter_context(Simulation(home / "simulated", world, urls, rudeness or Rudeness.none()))
-        yield Rig(world, simulation, home, lambda: new_database(store_template), closing)
+        yield Rig(world, simulation, home, new_database, store_template, closing)
