@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from dataclasses import asdict
 from typing import Annotated
@@ -18,7 +20,8 @@ from cli.world import Say, Scene, World, ends_on_signal, running_world
 from hub.errors import InvariantBroken
 from hub.logging import configure
 from hub.settings import settings
-from pipeline import open_hub, verify_store
+from pipeline import open_hub, verify_store, write_report
+from store.checksums import checksums
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_show_locals=False)
 WATCH_SECONDS = 5.0
@@ -78,8 +81,12 @@ def _night(world: World, night: str, say: Say) -> None:
 
 
 def _verify() -> None:
+    """The invariants, and one checksum of all that portals may read: a second run of the same night shows the same."""
     with open_hub() as hub:
         findings = verify_store(hub)
+        write_report(hub, hub.settings.report_dir, findings)
+        content = json.dumps(checksums(hub.engine), sort_keys=True)
+    console.print(f"core, recon and portal_v1 sum to {hashlib.sha256(content.encode()).hexdigest()[:16]}")
     show([asdict(finding) for finding in findings], json_output=False, title="verify", empty="no findings; the invariants hold")
     if findings:
         raise InvariantBroken(f"verify has {len(findings)} findings")

@@ -211,11 +211,11 @@ def verify(json_output: Json = False) -> None:
 
 @app.command()
 def report(out: Annotated[Path | None, typer.Option(help="Where to write it; default .bsshub/report.")] = None) -> None:
-    """The auditors' pages."""
-    from pipeline import open_hub, write_report
+    """The auditors' pages, with what `verify` finds."""
+    from pipeline import open_hub, verify_store, write_report
 
     with errors_told(), open_hub() as hub:
-        console.print(str(write_report(hub, out or settings().report_dir)), soft_wrap=True)
+        console.print(str(write_report(hub, out or settings().report_dir, verify_store(hub))), soft_wrap=True)
 
 
 @app.command()

@@ -25,9 +25,10 @@ def verify_store(hub: Hub) -> list[Finding]:
     return verify(hub.engine, hub.landing, restage)
 
 
-def write_report(hub: Hub, out: Path, findings: Sequence[str] | None = None) -> Path:
+def write_report(hub: Hub, out: Path, findings: Sequence[Finding] | None = None) -> Path:
     """The auditors' pages under `out`; `findings` of `verify`, where it was run."""
-    return build(hub.engine, hub.settings, out, findings=findings)
+    told = None if findings is None else [f"{finding.subject}: {finding.detail}" for finding in findings]
+    return build(hub.engine, hub.settings, out, findings=told)
 
 
 def refresh_report(hub: Hub) -> None:
