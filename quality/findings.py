@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from quality.render_gx import keys_view, records_view
+from quality.render_gx import records_view, shared_keys
 from quality.render_sql import BROKEN_RECORD, broken_rules
 from quality.rules import Check, UniqueKey
 from schemas.contract import Contract, ErrorClass, Severity
@@ -79,7 +79,7 @@ def find(
     unique = next(check.test for check in checks if isinstance(check.test, UniqueKey))
     _find_repeats(connection, contract, checks, unique, money)
     connection.execute(f"CREATE VIEW records AS {records_view(contract, checks)}")
-    connection.execute(f"CREATE VIEW key_groups AS {keys_view(unique)}")
+    connection.execute(f"CREATE TABLE key_groups AS {shared_keys(unique)}")
     connection.execute("CHECKPOINT")
     total = connection.execute(f"SELECT count(*), sum({money}), count(*) FILTER ({_unreadable(contract)}) FROM staged").fetchone()
     return RowFindings(

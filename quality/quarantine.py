@@ -65,7 +65,10 @@ class _Bytes:
         self._mapped: dict[int, mmap.mmap] = {}
 
     def records(self, objects: Sequence[int], offsets: Sequence[int], lengths: Sequence[int]) -> list[bytes]:
-        return [self._file(o)[at : at + n] if n else b"" for o, at, n in zip(objects, offsets, lengths, strict=True)]
+        found = [self._file(o)[at : at + n] if n else b"" for o, at, n in zip(objects, offsets, lengths, strict=True)]
+        for mapped in self._mapped.values():
+            mapped.madvise(mmap.MADV_DONTNEED)  # pages that were read count as ours until given back
+        return found
 
     def _file(self, index: int) -> mmap.mmap:
         if index not in self._mapped:

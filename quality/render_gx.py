@@ -29,10 +29,14 @@ def records_view(contract: Contract, checks: Sequence[Check]) -> str:
     return f"SELECT _row_no, {', '.join([*shown, *derived])} FROM staged WHERE ({BROKEN_RECORD}) IS NOT TRUE"
 
 
-def keys_view(key: UniqueKey) -> str:
-    """SELECT of one row a key, over the relation `candidates`: how many rows share it, where more than one."""
+def shared_keys(key: UniqueKey) -> str:
+    """SELECT of one row, over the relation `candidates`: how many rows share their key with another.
+
+    Kept as a table, since GX reads what it judges more than once and the keys of a large batch are worth one grouping.
+    """
     columns = ", ".join(_q(column) for column in key.columns)
-    return f"SELECT CASE WHEN count(*) > 1 THEN count(*) ELSE 0 END AS {ROWS_SHARING} FROM candidates GROUP BY {columns}"
+    groups = f"SELECT count(*) AS copies FROM candidates GROUP BY {columns}"
+    return f"SELECT coalesce(sum(copies) FILTER (WHERE copies > 1), 0)::BIGINT AS {ROWS_SHARING} FROM ({groups})"
 
 
 def _shown(contract: Contract, column: str) -> str:
@@ -64,7 +68,7 @@ def _holds(contract: Contract, check: Check) -> str | None:
 
 
 def expectation(contract: Contract, check: Check, period: str, total_rows: int) -> Any:  # noqa: PLR0911 (one arm a rule)
-    """The GX expectation of the rule, on `records` (UniqueKey: on the keys view). `meta` carries the rule's id."""
+    """The GX expectation of the rule, on `records` (UniqueKey: on `key_groups`). `meta` carries the rule's id."""
     gxe: Any = import_module("great_expectations.expectations")  # seconds to import, and only the gate needs it
     facts: dict[str, Any] = {"meta": {"rule_id": check.rule_id}, "description": describe(contract, check)}
     match check.test:
