@@ -15,6 +15,7 @@ from schemas.contract import Column, Contract, Type
 from schemas.contracts import CONTRACTS
 from schemas.entities import FACTS
 from simulator import billing_units, expected, truth
+from simulator.layouts import BILL, BILL_ITEM
 from simulator.world import World
 
 Row = dict[str, object]
@@ -128,8 +129,9 @@ def month_item(world: World, province: str, month: str, *, skip: int = 0) -> tup
         if skip:
             skip -= 1
             continue
-        item = dict(zip(expected.BILL_ITEM.columns, bill.items[0], strict=True))
-        return item, dict(zip(expected.BILL.columns, bill.row, strict=True))
+        item: Row = dict(zip(BILL_ITEM.columns, bill.items[0], strict=True))
+        printed: Row = dict(zip(BILL.columns, bill.row, strict=True))
+        return item, printed
     raise AssertionError("no bill without a contradiction")
 
 
