@@ -130,3 +130,14 @@ def check_order(connection: Connection) -> list[Finding]:
             or (n.system, n.feed, n.province, n.period) is distinct from (o.system, o.feed, o.province, o.period)))"""
     wrong = [str(batch_id) for batch_id in connection.execute(text(superseded)).scalars()]
     return findings + named(3, "batch", wrong, "was not superseded by a later load of its month")
+
+
+def check_clock(connection: Connection) -> list[Finding]:
+    """The clock stands at or after every sequence given; behind one, it would give that one again."""
+    statement = """
+    select greatest((select max(loaded_seq) from hub.batch), (select max(derived_seq) from hub.publication)) as given,
+        (select seq from hub.clock) as stands"""
+    given, stands = connection.execute(text(statement)).one()
+    if given is None or (stands is not None and stands >= given):
+        return []
+    return [Finding(3, "hub.clock", f"stands at {stands}, and sequence {given} was given")]

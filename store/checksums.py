@@ -61,6 +61,9 @@ DERIVED: dict[str, tuple[str, ...]] = {
 }
 """What the hub derives and publishes, and the columns that a publication's digest covers: all but `recorded_*`."""
 
+RULE_RUNS = ("seq", "rule_id", "cycle", "subjects", "breaks", "money_fen", "tolerance", "passed")
+"""`recon.rule_run` is only ever added to: a publication's digest covers every run up to it."""
+
 
 def checksums(engine: Engine) -> dict[str, str]:
     """Name → checksum of every table of `core` and `recon` and every view of `portal_v1`, audit stamps left out.
@@ -83,10 +86,11 @@ def digest(connection: Connection, relation: str, columns: Sequence[str], condit
 
 
 def derived_digests(connection: Connection, derived_seq: int) -> dict[str, str]:
-    """Digests of what is visible at `derived_seq` of everything in `DERIVED`."""
+    """Digests of what is visible at `derived_seq` of everything in `DERIVED`, and of the rule runs up to then."""
     connection.execute(text("set local timezone = 'UTC'"))
     visible = f"hub.visible(recorded_from, recorded_to, {derived_seq})"
-    return {name: digest(connection, name, columns, visible) for name, columns in DERIVED.items()}
+    digests = {name: digest(connection, name, columns, visible) for name, columns in DERIVED.items()}
+    return {**digests, "recon.rule_run": digest(connection, "recon.rule_run", RULE_RUNS, f"seq <= {derived_seq}")}
 
 
 def _relations(connection: Connection) -> list[tuple[str, list[str]]]:

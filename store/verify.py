@@ -16,7 +16,7 @@ from hub.errors import HubError
 from store import duck, ledger, tables
 from store.checks_core import check_history, check_rows
 from store.checks_landing import check_landing
-from store.checks_ledger import check_accounts, check_chain, check_order
+from store.checks_ledger import check_accounts, check_chain, check_clock, check_order
 from store.checks_publication import check_publications
 from store.finding import Finding
 from store.landing import Landing
@@ -36,6 +36,7 @@ def verify(engine: Engine, landing: Landing, restage: Restage) -> list[Finding]:
             *check_accounts(connection),
             *check_chain(connection),
             *check_order(connection),
+            *check_clock(connection),
             *check_history(connection),
             *check_publications(connection),
         ]
