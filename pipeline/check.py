@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 from contextlib import closing
 from dataclasses import dataclass
 
 from adapters.feeds import FEEDS, PROVINCES, SYSTEMS, open_source
 from hub.errors import FixConnection, FixContract, HubError, NotFound, RetryLater
 from hub.settings import ConnectionSource, connection_id, environment_connection
+
+_NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR})
+"""A directory that is not there is to a drop what a stopped server is to a database: most likely a mount that is gone."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ def _check(feed_id: str, province: str, connections: ConnectionSource) -> Checke
 def _state(error: HubError) -> str:
     match error:
         case RetryLater():
+            return "cannot connect"
+        case FixConnection() if error.facts.get("errno") in _NOT_THERE:
             return "cannot connect"
         case FixConnection():
             return "refused"
