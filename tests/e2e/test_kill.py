@@ -167,7 +167,8 @@ def test_a_gate_killed_anywhere_judges_the_same(stages: Stages, feed: Feed) -> N
     step = Step("gate", (stages.batches[feed],))
     points = at_every_commit(stages.rig, stages.landed, step)
     if feed == FACT:
-        points = [KillPoint("pipeline.staging:judge", after=True), KillPoint("psycopg:Copy.write", after=True)]
+        seams = ("pipeline.staging:judge", "quality.quarantine:_must_be_all", "pipeline.gate:write_quarantine")
+        points = [KillPoint(seam, after=True) for seam in seams]
 
     def finish(hub: Hub) -> None:
         step.run(hub)
