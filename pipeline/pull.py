@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from adapters.feeds import open_source
+from adapters.feeds import PROVINCES, open_source
 from adapters.protocol import PullRequest
-from hub.errors import FixContract, HubError, RefuseDelivery
+from hub.errors import FixContract, HubError, NotFound, RefuseDelivery
 from hub.periods import check_kind
 from hub.settings import connection_id
 from pipeline.cutoff import Instance
@@ -21,10 +21,12 @@ def pull(hub: Hub, feed_id: str, province: str, period: str, *, run_id: str | No
     """The batches of this feed, province and period, newest base delivery first, then its corrections.
 
     Bytes that landed before an error stay in the ledger: what was delivered well as its batch, what was wrong as a refused
-    one. A wrong correction does not hold up the base delivery before it. Raises what `adapters.protocol.Source.fetch` raises
-    otherwise, and RefuseDelivery where the newest delivery may not come now.
+    one. A wrong correction does not hold up the base delivery before it. Raises NotFound for an unknown feed or province, what
+    `adapters.protocol.Source.fetch` raises otherwise, and RefuseDelivery where the newest delivery may not come now.
     """
     contract = contract_of(feed_id)
+    if province not in PROVINCES:
+        raise NotFound(f"no province {province!r}; known: {', '.join(PROVINCES)}", province=province)
     asked = Instance(contract, province, check_kind(period, contract.period))
     where = {"system": contract.system, "feed": contract.feed, "province": province}
     with attempt(hub.engine, "pull", period=period, run_id=run_id, **where) as trying:

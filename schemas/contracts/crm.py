@@ -149,7 +149,7 @@ RESOURCE = Contract(
         text("resource_id", "Resource", "资源编号", required=True),
         text("product_id_crm", "Product", "产品实例编号", source="product_id"),
         code("resource_kind", "resource_kind", "Kind", "资源类型", source="kind", required=True),
-        text("resource_name", "Name", "资源名称", source="name"),
+        personal("resource_name", "Name", "资源名称", source="name"),
         integer("bandwidth_mbps", "Bandwidth (Mbit/s)", "带宽(Mbps)"),
         personal("a_end", "A end", "A端"),
         personal("z_end", "Z end", "Z端"),

@@ -14,7 +14,6 @@ from sqlalchemy import Engine, text
 
 from hub.settings import Connection, ConnectionSource
 from pipeline import Hub, run_feed, verify_store
-from schemas.contract import Contract
 from schemas.contracts import CONTRACTS
 from schemas.entities import ENTITIES, FACTS
 from simulator import expected
@@ -119,22 +118,21 @@ def documents(hub: Hub) -> Iterator[str]:
 
 @cache
 def personal_values(world: World) -> frozenset[str]:
-    """The personal values of every feed, as the sources show them on the night."""
+    """The personal values of every feed, as the sources show them on the night. A firm that pays under its own name tells
+    nothing that its name does not."""
+    return _values(world, personal=True) - _values(world, personal=False)
+
+
+def _values(world: World, *, personal: bool) -> frozenset[str]:
     return frozenset(
-        value
+        text
         for contract in CONTRACTS.values()
         for province in world.provinces
         for row in expected.rows(world, contract.feed_id, province, period_of(contract.feed_id))
-        for value in _personal(contract, row)
+        for column in contract.columns
+        if column.personal is personal and isinstance(value := row.get(column.source), str) and len(value) >= SHORTEST_TOLD
+        for text in (value, json.dumps(value).strip('"'))
     )
-
-
-def _personal(contract: Contract, row: dict[str, Any]) -> Iterator[str]:
-    for column in contract.columns:
-        value = row.get(column.source) if column.personal else None
-        if isinstance(value, str) and len(value) >= SHORTEST_TOLD:
-            yield value
-            yield json.dumps(value).strip('"')
 
 
 @dataclass(frozen=True)

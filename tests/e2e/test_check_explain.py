@@ -26,7 +26,7 @@ from store import ledger
 from store.server import EmbeddedServer
 from tests.e2e.conftest import BuildRig
 from tests.e2e.published import Published, publish_twice
-from tests.e2e.spoilt import NIGHT, SHORTEST_TOLD, assert_discreet, period_of, private_drop
+from tests.e2e.spoilt import NIGHT, SHORTEST_TOLD, assert_discreet, period_of, personal_values, private_drop
 
 pytestmark = pytest.mark.postgres
 PASSWORD = "a-password-nobody-may-see"
@@ -229,3 +229,17 @@ def test_nothing_the_hub_tells_holds_a_secret_or_a_personal_value(published: Pub
         if len(secret := hub.connections(f"bss_{name}_gd").password.get_secret_value()) >= SHORTEST_TOLD
     ]
     assert_discreet(hub, "", published.rig.world, *secrets)
+
+
+def test_what_portals_and_auditors_read_holds_no_personal_value(published: Published) -> None:
+    with published.hub.engine.connect() as connection:
+        views = connection.execute(
+            text("select schemaname || '.' || viewname from pg_views where schemaname in ('portal_v1', 'audit') order by 1")
+        ).scalars()
+        shown = {
+            view: "\n".join(connection.execute(text(f"select to_jsonb(v)::text from {view} v")).scalars()) for view in views.all()
+        }
+    assert shown["portal_v1.resource"]
+    assert shown["audit.batch"]
+    personal = personal_values(published.rig.world)
+    assert [(view, value) for view, said in shown.items() for value in personal if value in said] == []

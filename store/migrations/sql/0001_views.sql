@@ -141,7 +141,7 @@ select
     t.resource_id,
     t.product_id_crm,
     t.resource_kind,
-    t.resource_name,
+    hub.masked(t.resource_name) as resource_name,
     t.bandwidth_mbps,
     hub.masked(t.a_end) as a_end,
     hub.masked(t.z_end) as z_end,

@@ -1,0 +1,176 @@
+"""Every command as a person or a program uses it: what it prints, its JSON, its exit code."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from cli.main import app
+from schemas.codes import CODE_TABLES, Code
+from simulator import faults
+from simulator.layouts import BILL_ITEM
+from tests.cli.conftest import Run, runner_of
+from tests.e2e.published import Published
+from tests.e2e.spoilt import MONTH, NIGHT, batches, personal_values, private_drop, quarantined
+from tests.e2e.tampering import Tamper, tampered
+
+pytestmark = pytest.mark.postgres
+
+# What people touch (ARCHITECTURE): fixed names.
+COMMANDS = {
+    "feeds", "check", "pull", "cycle", "batches", "quarantine", "breaks", "customers", "explain", "verify", "report", "url",
+    "sim",
+}  # fmt: skip
+LISTINGS: dict[str, set[str]] = {
+    "feeds": {"feed", "province", "transport", "due", "expected_period", "last_period", "state"},
+    "batches": {"batch_id", "feed", "province", "period", "state", "refusal", "received", "accepted", "quarantined", "duplicate"},
+    "quarantine": {"batch_id", "feed", "row_no", "reason", "rule_id", "object_name", "byte_offset", "byte_length", "meaning"},
+    "breaks": {"break_id", "rule", "severity", "subject", "money_fen", "state", "owner", "first_seen", "last_seen", "reopened"},
+    "customers": {"customer_id", "customer_name", "uscc", "parent_customer_id", "address", "phone", "source_ids"},
+}
+
+
+def test_the_commands_are_those_that_were_promised() -> None:
+    assert set(getattr(typer.main.get_command(app), "commands")) == COMMANDS  # noqa: B009 (a group, which click's type hides)
+
+
+@pytest.mark.parametrize("command", LISTINGS)
+def test_a_listing_is_json_with_the_same_keys_in_every_row(command: str, bsshub: Run) -> None:
+    result = bsshub(command, "--json")
+    assert result.exit_code == 0
+    rows = json.loads(result.stdout)
+    assert rows
+    assert all(set(row) == set(rows[0]) for row in rows)
+    assert LISTINGS[command] <= set(rows[0])
+
+
+@pytest.mark.parametrize("words", [(command,) for command in LISTINGS] + [("explain", "BC00000001")], ids=" ".join)
+def test_what_is_shown_holds_no_personal_value(words: tuple[str, ...], bsshub: Run, published: Published) -> None:
+    result = bsshub(*words)
+    assert result.exit_code == 0
+    shown = result.stdout + bsshub(*words, "--json").stdout
+    assert not [value for value in personal_values(published.rig.world) if value in shown]
+
+
+def test_listings_are_filtered(bsshub: Run) -> None:
+    accounts = json.loads(bsshub("batches", "--feed", "billing.account", "--json").stdout)
+    assert [(row["feed"], row["state"]) for row in accounts] == [("billing.account", "loaded")] * 2
+    [one] = json.loads(bsshub("batches", "--limit", "1", "--json").stdout)
+    assert one["batch_id"] == accounts[0]["batch_id"]
+    found = json.loads(bsshub("quarantine", "--feed", "billing.bill_item", "--json").stdout)
+    assert {row["feed"] for row in found} == {"billing.bill_item"}
+    customer = json.loads(bsshub("customers", "BC00000001", "--json").stdout)
+    assert [row["customer_id"] for row in customer] == ["BC00000001"]
+
+
+def test_explain_names_system_batch_file_and_row_of_each_attribute(bsshub: Run) -> None:
+    explained = json.loads(bsshub("explain", "BC00000001", "--json").stdout)
+    assert explained["customer_id"] == "BC00000001"
+    assert {"customer_name", "province"} <= {cell["attribute"] for cell in explained["cells"]}
+    for cell in explained["cells"]:
+        assert cell["system"] in {"crm", "billing", "group", "orders"}
+        assert cell["batch_id"] > 0 < cell["row_no"]
+        assert cell["file"].endswith((".dat", ".csv", ".json", ".xml"))
+
+
+WRONG: dict[tuple[str, ...], str] = {
+    ("pull", "billing.nothing", "--period", MONTH): "known: billing.account, billing.bill,",
+    ("pull", "billing.bill", "--period", NIGHT): f"period {NIGHT} is not monthly",
+    ("pull", "billing.account", "--period", MONTH): f"period {MONTH} is not daily",
+    ("pull", "billing.bill", "--period", "2026"): "neither a day YYYYMMDD nor a month YYYYMM",
+    ("pull", "billing.bill", "--period", "202613"): "neither a day YYYYMMDD nor a month YYYYMM",
+    ("pull", "billing.bill", "--period", MONTH, "--province", "bj"): "known: gd, js",
+    ("pull", "crm.customer", "--period", NIGHT, "--province", "js"): "set AIRFLOW_CONN_BSS_CRM_JS",
+    ("pull", "billing.bill", "--period", "203001", "--province", "gd"): "no data file yet",
+    ("cycle", "--night", MONTH): f"period {MONTH} is not daily",
+    ("check", "nothing"): "known: billing, orders, crm, group",
+    ("batches", "--feed", "x.y"): "known: billing.account,",
+    ("explain", "BC99999999"): "no customer BC99999999",
+    ("quarantine", "replay", "--batch", "9999"): "no batch 9999",
+}
+
+
+@pytest.mark.parametrize("words", WRONG, ids=" ".join)
+def test_a_wrong_word_is_answered_with_what_was_allowed(words: tuple[str, ...], bsshub: Run) -> None:
+    result = bsshub(*words)
+    assert result.exit_code == 1
+    assert WRONG[words] in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_check_tells_what_is_well_and_ends_with_one_where_something_is_not(bsshub: Run) -> None:
+    result = bsshub("check", "crm", "--json")
+    assert result.exit_code == 1
+    states = {(row["feed"], row["province"]): row["state"] for row in json.loads(result.stdout)}
+    assert {state for (_, province), state in states.items() if province == "gd"} == {"ok"}
+    assert {state for (_, province), state in states.items() if province == "js"} == {"not configured"}
+
+
+def test_pull_of_one_province_is_one_batch_and_again_the_same(bsshub: Run) -> None:
+    words = ("pull", "billing.bill", "--period", MONTH, "--province", "gd", "--json")
+    [first], [second] = json.loads(bsshub(*words).stdout), json.loads(bsshub(*words).stdout)
+    assert first == second
+    assert (first["feed"], first["province"], first["state"], first["error"]) == ("billing.bill", "gd", "loaded", "")
+
+
+def test_verify_ends_with_one_and_names_what_it_found(bsshub: Run, published: Published) -> None:
+    sound = bsshub("verify", "--json")
+    assert (sound.exit_code, json.loads(sound.stdout)) == (0, [])
+    change = Tamper(
+        "core.bill", "select min(source_key) from core.bill", "update core.bill set tax_fen = tax_fen + 1 where"
+        " source_key = '{key}'", "core.bill billing gd {key}", "tax_fen",
+    )  # fmt: skip
+    with tampered(published.hub.engine, [change]) as [(subject, detail)]:
+        found = bsshub("verify", "--json")
+        shown = bsshub("verify")
+    assert (found.exit_code, shown.exit_code) == (1, 1)
+    assert [row for row in json.loads(found.stdout) if row["subject"].startswith(subject) and detail in row["detail"]]
+    assert subject in " ".join(shown.stdout.split())
+
+
+def test_report_is_written_where_asked(bsshub: Run, tmp_path: Path) -> None:
+    result = bsshub("report", "--out", str(tmp_path / "pages"))
+    assert result.exit_code == 0
+    assert result.stdout.strip() == str(tmp_path / "pages" / "index.html")
+    assert (tmp_path / "pages" / "index.html").stat().st_size > 1000
+
+
+def test_url_is_the_stores(bsshub: Run, published: Published) -> None:
+    assert bsshub("url").stdout.strip() == published.hub.settings.store_url
+
+
+def test_a_new_code_lets_quarantined_rows_in_by_replay(
+    published: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sender uses a code nobody agreed on; a person adds it to the table; the batch is judged again from its landed bytes."""
+    drop = private_drop(published.rig.new_hub(), published.rig.simulation.drop_directory("gd"), tmp_path / "drop")
+    for path in drop.path.glob("*_99999_*"):
+        path.unlink()  # control totals of the file as it was
+    faults.unknown_code(drop.file("01003"), 7, BILL_ITEM, "item_code", code="1099", verf=drop.file("01003", ".verf"))
+    run = runner_of(drop, published.rig.connections)
+    [pulled] = json.loads(run("pull", "billing.bill_item", "--period", MONTH, "--province", "gd", "--json").stdout)
+    mine = [row for row in quarantined(drop.hub.engine) if row.row_no == 7]
+    assert [row.rule_id for row in mine] == ["charge_item_codes"]
+
+    monkeypatch.setitem(CODE_TABLES["charge_item"], "1099", Code("roaming", "漫游费"))
+    result = run("quarantine", "replay", "--batch", str(pulled["batch_id"]), "--json")
+    assert result.exit_code == 0, result.stderr
+    [replayed] = json.loads(result.stdout)
+    assert replayed["replay_of"] == pulled["batch_id"]
+    assert replayed["quarantined_now"] == replayed["quarantined_before"] - 1
+    first, again = batches(drop.hub.engine)
+    assert (first.state, again.state, again.delivery.replay_of) == ("superseded", "loaded", first.batch_id)
+    assert _held(drop.hub, "roaming") == 1
+    assert (run("verify", "--json").exit_code, len(quarantined(drop.hub.engine))) == (0, 2 * pulled["quarantined"] - 1)
+
+
+def _held(hub: Any, charge_item: str) -> int:
+    with hub.engine.connect() as connection:
+        statement = (
+            "select count(*) from core.bill_item join hub.batch using (batch_id) where state = 'loaded' and charge_item = "
+        )
+        return int(connection.exec_driver_sql(statement + f"'{charge_item}'").scalar_one())
