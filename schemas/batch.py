@@ -60,8 +60,8 @@ class Delivery(Record):
     """What a source delivered for one feed, province and period: one batch. `objects` hold rows, in order;
     `companions` are kept beside them (check files, control totals).
 
-    `declared_rows` is what the sender said (the check file, the page total); None where the transport says nothing. `replay_of`: the batch
-    whose landed bytes are judged once more.
+    `declared_rows` is what the sender said (the check file, the page total); None where the transport says nothing. `replay_of`:
+    the batch whose landed bytes are judged once more.
     """
 
     kind: Kind
