@@ -79,8 +79,9 @@ class Sending:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a drop holds of one unit and period: the newest base sending (several where two bear the same number), the
-    newest correction of each kind (deletions before insertions of one number), and what they supersede."""
+    """What a drop holds of one unit and period: the newest base sending (several where two bear the same number), every
+    correction in the order in which they are applied (by number, deletions before insertions), and the base sendings that
+    the newest supersedes. A correction supersedes none (docs/decisions/0006)."""
 
     bases: tuple[Sending, ...]
     corrections: tuple[Sending, ...]
@@ -95,12 +96,10 @@ def choose(names: Iterable[str], province: str, period: str, unit: str) -> Choic
         key = (name.correction, name.prefix, name.resend)
         sending = sendings.setdefault(key, Sending(*key))
         (sending.check_files if name.is_check_file else sending.data).append(name)
-    found = list(sendings.values())
-    newest = {kind: max(s.resend for s in found if s.correction == kind) for kind in {s.correction for s in found}}
-    chosen = [sending for sending in found if sending.resend == newest[sending.correction]]
-    corrections = sorted((s for s in chosen if s.correction), key=lambda s: (s.resend, s.correction))
+    bases = [sending for sending in sendings.values() if not sending.correction]
+    newest = max((sending.resend for sending in bases), default=0)
     return Choice(
-        bases=tuple(sending for sending in chosen if not sending.correction),
-        corrections=tuple(corrections),
-        superseded=tuple(sending for sending in found if sending not in chosen),
+        bases=tuple(sending for sending in bases if sending.resend == newest),
+        corrections=tuple(sorted((s for s in sendings.values() if s.correction), key=lambda s: (s.resend, s.correction))),
+        superseded=tuple(sending for sending in bases if sending.resend != newest),
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile, takewhile
 
 from adapters.file_codes import FileCode
 from adapters.protocol import LandingSink, Probe, PullRequest
@@ -67,7 +68,8 @@ class FileSource:
         sizes = self._drop.sizes()
         choice = choose(sizes, self._province, request.period, request.contract.unit)
         self._check_complete(request, choice)
-        ready = [sending for sending in choice.corrections if sending.check_file]
+        # One that is not finished holds back those after it: applied before it, they would keep it out for good.
+        ready = list(takewhile(lambda sending: sending.check_file, choice.corrections))
         beside = self._beside(request, sizes, choice, sink)
         delivered = [self._land_base(request, choice.bases, beside, sink)]
         for sending in ready:
@@ -142,7 +144,8 @@ class FileSource:
 
     def _beside(self, request: PullRequest, sizes: Mapping[str, int], choice: Choice, sink: LandingSink) -> _Beside:
         notes = [f"superseded by a newer resend, ignored: {sending}" for sending in choice.superseded]
-        notes += [f"correction without its check file yet, left in the drop: {s}" for s in choice.corrections if not s.check_file]
+        waiting = list(dropwhile(lambda sending: sending.check_file, choice.corrections))
+        notes += [f"correction left in the drop, for {waiting[0]} has no check file yet: {sending}" for sending in waiting]
         unit = CONTROL_UNITS[request.contract.period]
         control = choose(sizes, self._province, request.period, unit).bases
         if not control or control[0].check_file is None or not control[0].data:

@@ -127,7 +127,7 @@ def test_two_sendings_of_one_number_are_a_duplicate(root: Path, sink: DirectoryS
     assert len(refused(root, sink, "duplicate").facts["delivery"].objects) == 2  # type: ignore[attr-defined]
 
 
-def test_corrections_follow_their_base_deletions_first(root: Path, sink: DirectorySink) -> None:
+def test_every_correction_follows_its_base_in_order_deletions_first(root: Path, sink: DirectorySink) -> None:
     drop(root, "i_gd_202601_01003_00", ITEMS, **MONTH)
     drop(root, "p_i_gd_202601_01003_00", item_record("I9"), **MONTH)
     drop(root, "d_i_gd_202601_01003_00", item_record("I8"), **MONTH)
@@ -136,9 +136,20 @@ def test_corrections_follow_their_base_deletions_first(root: Path, sink: Directo
     assert [(each.kind, each.resend) for each in deliveries] == [
         (Kind.FULL, 0),
         (Kind.CORRECTION_DELETE, 0),
+        (Kind.CORRECTION_INSERT, 0),
         (Kind.CORRECTION_INSERT, 1),
     ]
-    assert any("p_i_gd_202601_01003_00_001.dat" in note for note in deliveries[0].notes)
+    assert not any("superseded" in note for note in deliveries[0].notes)
+
+
+def test_a_correction_under_way_holds_back_those_after_it(root: Path, sink: DirectorySink) -> None:
+    drop(root, "i_gd_202601_01003_00", ITEMS, **MONTH)
+    drop(root, "p_i_gd_202601_01003_00", item_record("I9"), verf=False, **MONTH)
+    drop(root, "p_i_gd_202601_01003_01", item_record("I7"), **MONTH)
+    (delivery,) = fetch(root, sink, "billing.bill_item")
+    left = [note for note in delivery.notes if "left in the drop" in note]
+    assert len(left) == 2
+    assert all("p_i_gd_202601_01003_00_001.dat has no check file yet" in note for note in left)
 
 
 def test_corrections_wait_for_their_base(root: Path, sink: DirectorySink) -> None:
@@ -152,7 +163,7 @@ def test_a_correction_without_its_check_file_does_not_hold_up_the_base(root: Pat
     drop(root, "i_gd_202601_01003_00", ITEMS, **MONTH)
     drop(root, "p_i_gd_202601_01003_00", ITEMS, verf=False, **MONTH)
     (delivery,) = fetch(root, sink, "billing.bill_item")
-    assert any("left in the drop: p_i_gd_202601_01003_00_001.dat" in note for note in delivery.notes)
+    assert any("left in the drop, for p_i_gd_202601_01003_00_001.dat" in note for note in delivery.notes)
 
 
 def test_a_refused_correction_keeps_the_base_that_was_good(root: Path, sink: DirectorySink) -> None:
