@@ -8,7 +8,7 @@ import importlib
 import sys
 
 # What the steps import; imported before the fork, each is shared by every task.
-ROAD = ("pipeline", "great_expectations", "duckdb", "pyarrow.parquet", "zeep", "paramiko", "jinja2")
+ROAD = ("pipeline", "great_expectations", "duckdb", "pyarrow.parquet", "paramiko", "lxml", "jinja2")
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 from adapters.feeds import PROVINCES
 from pipeline.audit import verify_store, write_report
 from pipeline.check import check_sources
-from pipeline.cutoff import cutoff, cutoff_at, is_expected
+from pipeline.cutoff import cutoff
 from pipeline.gate import GateSummary, gate
 from pipeline.hub import Hub, open_hub
 from pipeline.load import load
@@ -20,10 +20,8 @@ __all__ = [
     "UnifySummary",
     "check_sources",
     "cutoff",
-    "cutoff_at",
     "gate",
     "has_news",
-    "is_expected",
     "load",
     "open_hub",
     "pull",

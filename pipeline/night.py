@@ -25,7 +25,7 @@ class CycleResult:
 
     @property
     def failed(self) -> bool:
-        """Whether a feed ended in an error, or the night was neither published now nor before."""
+        """Whether a feed ended in an error, or a delivery of it was refused."""
         return any(row["error"] for row in self.feeds)
 
 

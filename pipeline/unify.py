@@ -9,7 +9,7 @@ from hub.periods import check_kind
 from identity.extract import IDENTITY_COLUMNS, RECONCILE_COLUMNS, merged, open_extract
 from identity.resolve import ResolveSummary, resolve
 from pipeline.audit import refresh_report
-from pipeline.cutoff import outstanding, unnamed
+from pipeline.cutoff import Instance, outstanding, unnamed
 from pipeline.hub import Hub
 from reconcile.run import ReconcileSummary, reconcile
 from store.attempts import attempt
@@ -43,27 +43,29 @@ def unify(hub: Hub, cycle: str, *, run_id: str | None = None) -> UnifySummary:
 
     Raises PublicationStopped where a critical rule breaks its bound.
     """
-    check_kind(cycle, "daily")
-    with hub.engine.connect() as connection:
-        waiting = unnamed(connection, cycle)
-        missing = tuple(str(instance) for instance in outstanding(connection, cycle))
+    chosen, waiting = _candidate(hub, cycle)
     if waiting:
-        return UnifySummary(cycle, None, f"waits for {len(waiting)} feeds, first {waiting[0]}", missing)
-    chosen = candidate(hub.engine, cycle, missing)
+        return UnifySummary(cycle, None, f"waits for {len(waiting)} feeds, first {waiting[0]}", chosen.missing)
     if is_published(hub.engine, chosen):
         refresh_report(hub)
-        return UnifySummary(cycle, None, "published already, and nothing has changed since", missing)
+        return UnifySummary(cycle, None, "published already, and nothing has changed since", chosen.missing)
     with attempt(hub.engine, "unify", period=cycle, run_id=run_id):
         return _publish(hub, chosen)
 
 
 def has_news(hub: Hub, cycle: str) -> bool:
     """Whether `unify` would publish the night now: it waits for no feed, and portals do not see this data yet."""
+    chosen, waiting = _candidate(hub, cycle)
+    return not waiting and not is_published(hub.engine, chosen)
+
+
+def _candidate(hub: Hub, cycle: str) -> tuple[Candidate, list[Instance]]:
+    """The night as the store stands, and the feeds it still waits for."""
+    check_kind(cycle, "daily")
     with hub.engine.connect() as connection:
-        if unnamed(connection, cycle):
-            return False
+        waiting = unnamed(connection, cycle)
         missing = [str(instance) for instance in outstanding(connection, cycle)]
-    return not is_published(hub.engine, candidate(hub.engine, cycle, missing))
+    return candidate(hub.engine, cycle, missing), waiting
 
 
 def _publish(hub: Hub, chosen: Candidate) -> UnifySummary:
