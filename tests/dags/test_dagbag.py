@@ -155,7 +155,6 @@ def test_parsing_a_dag_file_imports_nothing_heavy(name: str) -> None:
         "pandas",
         "pyarrow",
         "paramiko",
-        "zeep",
         "lxml",
         "psycopg",
         "pipeline",
