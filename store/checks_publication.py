@@ -52,11 +52,22 @@ def _check_provenance(connection: Connection) -> list[Finding]:
         select from core.crosswalk x where x.customer_id = g.customer_id and x.recorded_to is null)"""
     unsourced = """
     select p.customer_id || ' ' || p.attribute from core.golden_provenance p
-    where p.recorded_to is null and not exists (
+    where p.recorded_to is null and p.system <> 'steward' and not exists (
         select from hub.batch b where b.batch_id = p.batch_id and b.loaded_seq is not null)"""
+    undecided = """
+    select p.customer_id || ' ' || p.attribute from core.golden_provenance p
+    where p.recorded_to is null and p.system = 'steward' and not exists (
+        select from hub.steward_decision d join hub.steward_value v using (decision_id)
+        where d.decision_id::text = p.source_key and (d.attribute, v.value) = (p.attribute, p.value)
+            and d.effective_from <= p.recorded_from)"""
+    changed = """
+    select v.decision_id::text from hub.steward_value v join hub.steward_decision d using (decision_id)
+    where encode(sha256(convert_to(v.salt || v.value, 'UTF8')), 'hex') <> d.value_digest"""
     return [
         *named(
             5, "core.golden_customer", list(connection.execute(text(unnamed)).scalars()), "no source customer stands behind it"
         ),
         *named(5, "core.golden_provenance", list(connection.execute(text(unsourced)).scalars()), "names no loaded batch"),
+        *named(5, "core.golden_provenance", list(connection.execute(text(undecided)).scalars()), "no steward's decision says it"),
+        *named(5, "hub.steward_value", list(connection.execute(text(changed)).scalars()), "is not the value that was decided"),
     ]

@@ -20,6 +20,8 @@ STAMPS = frozenset(
         "published_at",
         "inputs_digest",
         "ran_at",
+        "lineage_hash",
+        "sequence",
     }
 )
 """What says when and by which batch the hub knew, not what it knows. Whether a row is current stays in the checksum."""
@@ -41,6 +43,12 @@ DERIVED: dict[str, tuple[str, ...]] = {
         "row_no",
         "rule",
     ),
+    "core.review_pair": (
+        *("a_system", "a_province", "a_key", "b_system", "b_province", "b_key"),
+        *("weight", "probability", "why"),
+    ),
+    "core.identity_signal": ("kind", "system", "province", "customer_key", "detail", "times"),
+    "core.customer_hierarchy": ("child_id", "parent_id", "kind", "is_parent", "evidence"),
     "recon.breaks": (
         "break_id",
         "rule_id",
@@ -63,6 +71,10 @@ DERIVED: dict[str, tuple[str, ...]] = {
 
 RULE_RUNS = ("seq", "rule_id", "cycle", "subjects", "breaks", "money_fen", "tolerance", "passed")
 """`recon.rule_run` is only ever added to: a publication's digest covers every run up to it."""
+
+
+IDENTITY_EVENTS = ("recorded_from", "customer_id", "kind", "other_id", "records", "cause")
+"""So is `core.identity_event`."""
 
 
 def checksums(engine: Engine) -> dict[str, str]:
@@ -90,7 +102,11 @@ def derived_digests(connection: Connection, derived_seq: int) -> dict[str, str]:
     connection.execute(text("set local timezone = 'UTC'"))
     visible = f"hub.visible(recorded_from, recorded_to, {derived_seq})"
     digests = {name: digest(connection, name, columns, visible) for name, columns in DERIVED.items()}
-    return {**digests, "recon.rule_run": digest(connection, "recon.rule_run", RULE_RUNS, f"seq <= {derived_seq}")}
+    logs = {
+        "recon.rule_run": (RULE_RUNS, f"seq <= {derived_seq}"),
+        "core.identity_event": (IDENTITY_EVENTS, f"recorded_from <= {derived_seq}"),
+    }
+    return {**digests, **{name: digest(connection, name, columns, until) for name, (columns, until) in logs.items()}}
 
 
 def _relations(connection: Connection) -> list[tuple[str, list[str]]]:

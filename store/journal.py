@@ -12,6 +12,8 @@ JOURNALED: dict[str, tuple[str, ...]] = {
     "tombstone": ("sha256",),
     "publication": ("publication_id",),
     "current_publication": ("one_row",),
+    "identity_run": ("seq",),
+    "steward_decision": ("decision_id",),
 }
 """Ledger tables of schema `hub` and their keys. Their rows change only together with a `record`."""
 

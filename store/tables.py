@@ -39,6 +39,15 @@ from store.tables_hub import (
     quarantine,
     tombstone,
 )
+from store.tables_identity import (
+    customer_hierarchy,
+    identity_event,
+    identity_run,
+    identity_signal,
+    review_pair,
+    steward_decision,
+    steward_value,
+)
 
 __all__ = [
     "ENTITY_TABLES",
@@ -50,17 +59,24 @@ __all__ = [
     "clock",
     "crosswalk",
     "current_publication",
+    "customer_hierarchy",
     "feed_state",
     "gate_result",
     "golden_customer",
     "golden_provenance",
+    "identity_event",
+    "identity_run",
+    "identity_signal",
     "journal",
     "metadata",
     "missing_feed",
     "publication",
     "publication_batch",
     "quarantine",
+    "review_pair",
     "rule_run",
+    "steward_decision",
+    "steward_value",
     "tombstone",
 ]
 
@@ -116,6 +132,7 @@ golden_customer = Table(
     text_column("customer_id", key=True),
     *(text_column(name, nullable=True) for name in GOLDEN_ATTRIBUTES),
     text_column("row_hash"),
+    text_column("lineage_hash", nullable=True),
     *recorded(),
     schema="core",
 )
@@ -133,6 +150,7 @@ golden_provenance = Table(
     number("batch_id"),
     number("row_no"),
     text_column("rule"),
+    number("candidates", nullable=True),
     *recorded(),
     schema="core",
 )
