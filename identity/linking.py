@@ -2,6 +2,8 @@
 
 A linker reads the tables of `identity.sources` and makes `edge` (`a, b, rule, value`): pairs of nodes that are one customer,
 why, and by what shared value. What it saw and did not act upon goes into `signal`. A customer is a connected component.
+It makes `scored_pair` too (`a, b, weight, probability, band, why`): pairs the model thinks of, `band` 'merge' or 'review'; and
+`hierarchy_edge` (`child, parent, kind, evidence`), which is never identity.
 
 Deterministic, on facts both sides carry (DOMAIN §5): a valid USCC, an organisation code, a recorded cross-reference.
 Three dangers are met here. A code that several unrelated firms carry identifies none of them. A branch is never its head
@@ -31,6 +33,7 @@ class DeterministicLinker:
     """Shared valid codes first; then cross-references between the groups those make."""
 
     def link(self, connection: duckdb.DuckDBPyConnection) -> None:
+        connection.execute(_SEEN)
         for statement in (_NODE_FACTS, _CODE_TRUST, _ANCHORS, _EDGES_BY_USCC, _ORG_GROUPS, _EDGES_BY_ORG):
             connection.execute(statement)
         components(connection, "node", "edge", "code_group")
@@ -41,6 +44,12 @@ class DeterministicLinker:
             connection.execute(statement)
 
 
+_SEEN = """
+create or replace table scored_pair (
+    a integer, b integer, weight double, probability double, band varchar, why varchar
+);
+create or replace table hierarchy_edge (child integer, parent integer, kind varchar, evidence varchar);
+"""
 # A node's own name and codes: of what its rows say, what most of them say, then the newest, then the smallest.
 _NODE_FACTS = """
 create or replace table node_name as

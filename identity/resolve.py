@@ -13,6 +13,7 @@ from identity.crosswalk import CROSSWALK, HISTORY, assign
 from identity.extract import IDENTITY_COLUMNS, Extract, open_extract, read_store
 from identity.golden import GOLDEN, PROVENANCE, survive
 from identity.linking import DeterministicLinker, Linker
+from identity.settings import IdentitySettings
 from identity.sources import prepare
 from identity.versions import alone, find_changes, read_open, write_changes
 from store import sequence
@@ -39,7 +40,14 @@ class ResolveSummary:
     signals: dict[str, int] = field(default_factory=dict)
 
 
-def resolve(engine: Engine, seq: int, *, linker: Linker | None = None, extract: Extract | None = None) -> ResolveSummary:
+def resolve(
+    engine: Engine,
+    seq: int,
+    *,
+    settings: IdentitySettings | None = None,
+    linker: Linker | None = None,
+    extract: Extract | None = None,
+) -> ResolveSummary:
     """Links the source customers visible at `seq`, keeps or gives ids, and writes crosswalk, golden records and provenance in
     one transaction. Doing it twice changes nothing. `extract`: one already open, of at least `IDENTITY_COLUMNS`.
 
@@ -47,7 +55,7 @@ def resolve(engine: Engine, seq: int, *, linker: Linker | None = None, extract: 
     """
     if extract is None:
         with open_extract(engine, seq, IDENTITY_COLUMNS) as own:
-            return resolve(engine, seq, linker=linker, extract=own)
+            return resolve(engine, seq, settings=settings, linker=linker, extract=own)
     connection = extract.connection
     prepare(connection)
     (linker or DeterministicLinker()).link(connection)

@@ -9,6 +9,7 @@
 | `payer` | CRM's view of an account: the customer whose products it pays for |
 | `holder` | CRM's view of a product: the customer that has it |
 | `signal` | something seen and not acted upon: `kind, system, province, customer_key, detail` |
+| `decision` | what a steward decided of two source customers: `a_system, a_province, a_key, b_system, b_province, b_key, verdict` |
 """
 
 from __future__ import annotations
@@ -67,6 +68,12 @@ create or replace table holder as
 select province, product_id_crm, min(customer_key) as customer_key from core.product
 group by all having count(distinct customer_key) = 1
 """
+# Filled before linking by whoever knows what stewards decided; `verdict` is 'same' or 'different'.
+_DECISIONS = """
+create table if not exists decision (
+    a_system varchar, a_province varchar, a_key varchar, b_system varchar, b_province varchar, b_key varchar, verdict varchar
+)
+"""
 _SIGNALS = """
 create or replace table signal (
     kind varchar, system varchar, province varchar, customer_key varchar, detail varchar
@@ -82,7 +89,7 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> None:
     _fold(connection, "name_fold", ("folded", "core", "trade", "branch"), "customer_name", _name)
     _fold(connection, "uscc_fold", ("code", "reason"), "uscc", _uscc)
     _fold(connection, "org_fold", ("code", "reason"), "org_code", _org_code)
-    for statement in (_NODES, _FOLDED_ROWS, _PAYERS, _HOLDERS, _SIGNALS):
+    for statement in (_NODES, _FOLDED_ROWS, _PAYERS, _HOLDERS, _DECISIONS, _SIGNALS):
         connection.execute(statement)
 
 
