@@ -40,7 +40,7 @@ IDENTITY_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "product": ("product_id_crm", "customer_key", "account_no"),
 }  # fmt: skip
 RECONCILE_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "account": ("account_no", "account_status", "opened_on", "customer_id_crm"),
+    "account": ("account_no", "customer_no_billing", "account_status", "opened_on", "customer_id_crm"),
     "product": (
         "product_id_crm", "customer_key", "account_no", "product_status", "started_on", "ended_on", "monthly_price_fen",
     ),

@@ -7,14 +7,9 @@ nothing. What a person said of a break (state, owner) stays.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime, time, timedelta
-
 import duckdb
 
-from hub.periods import SHANGHAI, first_day
 from identity.versions import Changes, Versioned, find_changes, read_open
-from reconcile.rule import Rule
 
 BREAKS = Versioned(
     table="recon.breaks",
@@ -25,26 +20,6 @@ BREAKS = Versioned(
     ),
     json=("subject", "details"),
 )  # fmt: skip
-DEADLINE = time(16)
-
-_FOUND = """
-create or replace table found (
-    rule_id varchar, severity varchar, province varchar, month varchar, subject varchar, left_value varchar,
-    right_value varchar, money_fen bigint, owner varchar, due_at timestamptz, details varchar, undetermined boolean
-);
-create or replace table judged (rule_id varchar, province varchar, subjects bigint);
-"""
-_JUDGE = """
-insert into found
-select '{rule_id}', '{severity}', province, {month}, {subject}::varchar, left_value, right_value, money_fen, '{owner}',
-    timestamptz '{due_at}', {details}::varchar, undetermined
-from ({found}) where province in (select province from judged where rule_id = '{rule_id}')
-"""
-# A province whose feed never came holds no rows of it; that no break, or every break, is found there proves nothing.
-_JUDGED = """
-insert into judged
-select '{rule_id}', province, subjects from ({base}) where {present}
-"""
 _WANTED = """
 create or replace table breaks_new as
 with seen as (
@@ -68,39 +43,9 @@ select * from open_breaks union all by name select * exclude (month) from agreed
 """
 
 
-def judge(connection: duckdb.DuckDBPyConnection, rules: Iterable[Rule], cycle: str) -> None:
-    """Makes `found`, what each rule finds, and `judged` (`rule_id, province, subjects`), what each rule looked at."""
-    connection.execute(_FOUND)
-    for rule in rules:
-        present = " and ".join(f"province in (select province from core.{entity})" for entity in rule.needs)
-        connection.execute(_JUDGED.format(rule_id=rule.rule_id, base=rule.base, present=present))
-        connection.execute(
-            _JUDGE.format(
-                rule_id=rule.rule_id,
-                severity=rule.severity.value,
-                month="month" if rule.by_month else "null",
-                subject=_json(rule.subject),
-                details=_json(rule.details),
-                owner=rule.owner,
-                due_at=_deadline(cycle, rule.deadline_days).isoformat(),
-                found=rule.found,
-            )
-        )
-
-
 def age(connection: duckdb.DuckDBPyConnection, cycle: str) -> Changes:
     """Carries the ledger's breaks over to what was `found`; makes the changes to write (`identity.versions`)."""
     read_open(connection, BREAKS)
     connection.execute("create or replace table breaks_known as select *, subject ->> '$.month' as month from breaks_current")
     connection.execute(_WANTED.format(cycle=cycle))
     return find_changes(connection, BREAKS, "breaks_new", partial=True)
-
-
-def _json(columns: Iterable[str]) -> str:
-    """An SQL expression for a JSON object, its keys in the order jsonb keeps them: shorter first, then by bytes."""
-    fields = ", ".join(f"'{name}': {name}" for name in sorted(columns, key=lambda name: (len(name), name)))
-    return f"to_json({{{fields}}})" if fields else "'{}'"
-
-
-def _deadline(cycle: str, days: int) -> datetime:
-    return datetime.combine(first_day(cycle) + timedelta(days=days), DEADLINE, SHANGHAI)

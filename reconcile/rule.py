@@ -18,23 +18,41 @@ class Severity(StrEnum):
 
 
 @dataclass(frozen=True)
+class Ref:
+    """Rows of one entity that a break speaks of: `key` names the column of `found` with their source key (text, or a list)."""
+
+    entity: str
+    system: str
+    key: str
+    many: bool = False
+
+
+@dataclass(frozen=True)
 class Rule:
     """One comparison of two systems.
 
     `found` selects, a row a subject that does not agree: `province`, the columns of `subject` (text; `month` `YYYYMM` where
-    the grain is a month), `left_value`, `right_value` (text), `money_fen` (BIGINT, at stake, ≥ 0), the columns of `details`,
-    and `undetermined` (the disagreement may come from rows in quarantine: neither a break, nor proof that one is gone).
-    `base` selects `province` and `subjects`: how many were judged there. `needs` are the entities both sides come from: a
-    province without any row of one of them is not judged.
+    the grain is a month), `left_value`, `right_value` (text), `money_fen` (BIGINT, at stake, ≥ 0), the columns of `details`
+    and of `refs`, and `undetermined` (the disagreement may come from rows in quarantine: neither a break, nor proof that one
+    is gone). `base` selects `province` and `subjects`: how many were judged there. `needs` are the entities both sides come
+    from: a province without any row of one of them is not judged.
 
-    `tolerance` is the share of the base within which the rule passes; every case is listed all the same. Above `stops_above`
-    (share of the base; critical rules only) nothing is published, unless no more than `stops_floor` cases do it: a handful in
-    a small base is work for a person, no reason to withhold a night. `deadline_days`: explained by T+n 16:00.
+    `cause`: an SQL expression over the columns of `found`, the text that breaks of one cause share (`account:gd|A123`); breaks
+    of different rules that look at the same money share it too. `customer`: the column of `found` that tells whose break it
+    is (`product_id_crm`, `account_no`, `customer_key`: keys of one province).
+
+    `tolerance` is the share of the base within which the rule passes; every case is listed all the same; from `warns_above`
+    (share of the base) on, it passes with a warning. Above `stops_above` (share of the base; critical rules only) nothing is
+    published, unless no more than `stops_floor` cases do it: a handful in a small base is work for a person, no reason to
+    withhold a night. `grace_days`: how long after the last touch a disagreement may be work in progress; `found` leaves
+    younger ones out. `deadline_days`: explained by T+n 16:00.
     """
 
     rule_id: str
-    label: Label
+    family: str
+    title: Label
     meaning: Label
+    grain: Label
     subject: tuple[str, ...]
     match_keys: str
     left: Label
@@ -43,17 +61,24 @@ class Rule:
     base: str
     needs: tuple[str, ...]
     severity: Severity
-    owner: str
+    owner_role: str
     source: str
+    cause: str
+    customer: str | None = None
+    refs: tuple[Ref, ...] = ()
     details: tuple[str, ...] = ()
     tolerance: Decimal = Decimal(0)
+    warns_above: Decimal | None = None
     stops_above: Decimal | None = None
     stops_floor: int = 20
+    grace_days: int = 0
     deadline_days: int = 1
 
     def __post_init__(self) -> None:
         if (self.severity is Severity.CRITICAL) != (self.stops_above is not None):
             raise ValueError(f"{self.rule_id}: a critical rule, and no other, says above which share it stops the publication")
+        if self.warns_above is not None and not Decimal(0) <= self.warns_above < self.tolerance:
+            raise ValueError(f"{self.rule_id}: the warning band lies below the tolerance")
 
     @property
     def by_month(self) -> bool:

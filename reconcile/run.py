@@ -13,6 +13,7 @@ from hub.money import yuan
 from identity.extract import RECONCILE_COLUMNS, Extract, open_extract
 from identity.versions import alone, write_changes
 from reconcile import ledger, shared
+from reconcile.judge import judge
 from reconcile.rule import Rule
 from reconcile.rules import RULES
 from store import sequence
@@ -74,7 +75,7 @@ def reconcile(
             return reconcile(engine, seq, cycle, batches, periods, rules=rules, extract=own)
     connection = extract.connection
     shared.prepare(connection, batches, periods)
-    ledger.judge(connection, rules, cycle)
+    judge(connection, rules, cycle)
     outcomes = tuple(_outcome(connection, rule) for rule in rules)
     with alone(engine, "reconcile") as store:
         changes = ledger.age(connection, cycle)
@@ -107,7 +108,7 @@ def _outcome(connection: duckdb.DuckDBPyConnection, rule: Rule) -> RuleOutcome:
 def _reason(rule: Rule, outcome: RuleOutcome) -> str:
     bound = f"{(rule.stops_above or Decimal(0)) * 100:f}%"
     of = f"{outcome.breaks:,} / {outcome.subjects:,}, {yuan(outcome.money_fen)}"
-    return f"{rule.label.en}: {of}; the bound is {bound} · {rule.label.zh}: {of}; 上限 {bound}"
+    return f"{rule.title.en}: {of}; the bound is {bound} · {rule.title.zh}: {of}; 上限 {bound}"
 
 
 def _lives(connection: duckdb.DuckDBPyConnection) -> tuple[int, int, int]:

@@ -7,6 +7,8 @@
 | `bill_sum` | the accepted items of one bill: `items`, `amount_fen` |
 | `withheld` | one word (`feed`, `province`, `token`) of a row in quarantine: whoever it names may be missing for that reason |
 | `golden` | which golden customer a source customer is |
+| `holder` | whose (`customer_id`) a product, an account or a CRM customer (`kind`: the name of its key) is |
+| `present` | one (`entity`, `province`) of which the extract holds a row |
 """
 
 from __future__ import annotations
@@ -48,6 +50,24 @@ select distinct feed, province, token
 from (select feed, province, unnest(string_split_regex(raw, '(\\\\[0-7]{{3}}|[^A-Za-z0-9_-])+')) as token from withheld_row)
 where length(token) >= {SHORTEST_KEY}
 """
+_HOLDER = """
+create or replace table holder as
+with known as (select province, customer_key as key, customer_id from golden where system = 'crm'),
+product_of as (select province, product_id_crm, account_no, customer_key from core.product)
+select 'customer_key' as kind, province, key, customer_id from known
+union all
+select 'product_id_crm', product_of.province, product_id_crm, customer_id
+from product_of join known on known.province = product_of.province and known.key = product_of.customer_key
+union all
+select 'account_no', account.province, account.account_no, coalesce(any_value(own.customer_id), min(payer.customer_id))
+from core.account account
+left join golden own on own.system = 'billing' and own.province = account.province
+    and own.customer_key = account.customer_no_billing
+left join product_of on product_of.province = account.province and product_of.account_no = account.account_no
+left join known payer on payer.province = product_of.province and payer.key = product_of.customer_key
+group by account.province, account.account_no;
+"""
+_ENTITIES = "select table_name from information_schema.tables where table_schema = 'core' and table_catalog = current_catalog()"
 _GOLDEN = "select system, province, customer_key, customer_id from core.crosswalk where recorded_to is null"
 
 
@@ -60,3 +80,7 @@ def prepare(connection: duckdb.DuckDBPyConnection, batches: Sequence[int], perio
     read_store(connection, "withheld_row", _WITHHELD.format(feeds=feeds, batches=numbers))
     connection.execute(_TOKENS)
     read_store(connection, "golden", _GOLDEN)
+    connection.execute(_HOLDER)
+    entities = [name for (name,) in connection.execute(_ENTITIES).fetchall()]
+    each = " union all ".join(f"select distinct '{name}' as entity, province from core.{name}" for name in entities)
+    connection.execute(f"create or replace table present as {each}")

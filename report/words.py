@@ -149,7 +149,7 @@ RULES: Mapping[str, Rule] = {known.rule_id: known for known in CATALOGUE}
 
 def rule(rule_id: object) -> Said:
     known = RULES.get(str(rule_id))
-    return _said(known.label) if known else Said(str(rule_id), "")
+    return _said(known.title) if known else Said(str(rule_id), "")
 
 
 def rule_meaning(rule_id: object) -> Said:

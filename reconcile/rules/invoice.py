@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from reconcile.rule import Rule, Severity
+from reconcile.rule import Ref, Rule, Severity
 from schemas.contract import Label
 
 # Compared with the accepted items. Where fewer were accepted than the bill says it has, and the quarantine holds a row that
 # names the bill, the difference may be the quarantine's: undetermined until those rows are repaired.
 INVOICE_IS_NOT_SUM_OF_ITEMS = Rule(
     rule_id="invoice_is_not_sum_of_items",
-    label=Label(en="Invoice is not the sum of its items", zh="账单与明细合计不符"),
+    family="totals",
+    grain=Label(en="bill", zh="账单"),
+    cause="'bill:' || province || '|' || bill_no",
+    customer="account_no",
+    refs=(Ref("bill", "billing", "bill_no"),),
+    title=Label(en="Invoice is not the sum of its items", zh="账单与明细合计不符"),
     meaning=Label(en="The total printed on a bill differs from the sum of its items", zh="账单总额与其明细合计不一致"),
     subject=("bill_no", "month"),
     match_keys="province, bill_no",
@@ -36,7 +41,7 @@ INVOICE_IS_NOT_SUM_OF_ITEMS = Rule(
     needs=("bill", "bill_item"),
     details=("account_no", "item_count", "items_accepted"),
     severity=Severity.CRITICAL,
-    owner="billing-assurance",
+    owner_role="billing-assurance",
     stops_above=Decimal("0.10"),
     source="DOMAIN §4: invoice ≠ Σ items, tolerance 0",
 )

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from reconcile.rule import Rule, Severity
+from reconcile.rule import Ref, Rule, Severity
 from schemas.contract import Label
 
 # Rent only: usage and penalties of a product's last days are billed after its end, and rightly.
 TERMINATED_BUT_BILLED = Rule(
     rule_id="terminated_but_billed",
-    label=Label(en="Terminated but billed", zh="已拆机仍计费"),
+    family="lifecycle",
+    grain=Label(en="product, month", zh="产品实例, 账期"),
+    cause="'product:' || province || '|' || product_id_crm",
+    customer="product_id_crm",
+    refs=(Ref("product", "crm", "product_id_crm"), Ref("bill", "billing", "bill_no")),
+    title=Label(en="Terminated but billed", zh="已拆机仍计费"),
     meaning=Label(
         en="Billing charges rent for days after CRM ended the product; a charge that was credited again does not count",
         zh="客户资源系统已拆机, 账务系统仍对其后日期计收月租; 已冲减的不计",
@@ -38,14 +43,19 @@ TERMINATED_BUT_BILLED = Rule(
     needs=("product", "bill_item"),
     details=("items", "bill_no"),
     severity=Severity.CRITICAL,
-    owner="billing-assurance",
+    owner_role="billing-assurance",
     stops_above=Decimal("0.20"),
     source="DOMAIN §4: terminated but billed, tolerance 0",
 )
 
 ACTIVE_BUT_NOT_BILLED = Rule(
     rule_id="active_but_not_billed",
-    label=Label(en="Active but not billed", zh="在用未计费"),
+    family="lifecycle",
+    grain=Label(en="product, month", zh="产品实例, 账期"),
+    cause="'product:' || province || '|' || product_id_crm",
+    customer="product_id_crm",
+    refs=(Ref("product", "crm", "product_id_crm"), Ref("account", "billing", "account_no")),
+    title=Label(en="Active but not billed", zh="在用未计费"),
     meaning=Label(
         en="CRM has the product in use since before the month, with an account that pays for it, and billing charged nothing",
         zh="客户资源系统显示产品月初前已在用且有付费账户, 账务系统当月无任何费用",
@@ -75,7 +85,7 @@ ACTIVE_BUT_NOT_BILLED = Rule(
     needs=("product", "account", "bill_item"),
     details=("account_no",),
     severity=Severity.CRITICAL,
-    owner="billing-assurance",
+    owner_role="billing-assurance",
     tolerance=Decimal("0.05"),
     stops_above=Decimal("0.20"),
     deadline_days=2,

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from reconcile.rule import Rule, Severity
+from reconcile.rule import Ref, Rule, Severity
 from schemas.contract import Label
 
 # Two CRM records that identity found to be one customer are not different customers.
 ACCOUNT_MAPPED_DIFFERENTLY = Rule(
     rule_id="account_mapped_differently",
-    label=Label(en="Account mapped to different customers", zh="账户归属客户不一致"),
+    family="mapping",
+    grain=Label(en="account", zh="账户"),
+    cause="'account:' || province || '|' || account_no",
+    customer="account_no",
+    refs=(Ref("account", "billing", "account_no"),),
+    title=Label(en="Account mapped to different customers", zh="账户归属客户不一致"),
     meaning=Label(
         en="Billing maps the account to one customer, CRM has it pay for the products of others only",
         zh="账务系统将账户归属某客户, 客户资源系统中该账户只为其他客户的产品付费",
@@ -53,7 +58,7 @@ ACCOUNT_MAPPED_DIFFERENTLY = Rule(
     needs=("account", "product"),
     details=("products",),
     severity=Severity.CRITICAL,
-    owner="customer-data-steward",
+    owner_role="customer-data-steward",
     stops_above=Decimal("0.10"),
     source="DOMAIN §4: customer or account mapped differently in two systems, tolerance 0",
 )

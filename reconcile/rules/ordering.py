@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from reconcile.rule import Rule, Severity
+from reconcile.rule import Ref, Rule, Severity
 from schemas.contract import Label
 
 BILLED_BUT_NEVER_ORDERED = Rule(
     rule_id="billed_but_never_ordered",
-    label=Label(en="Billed but never ordered", zh="有计费无定单"),
+    family="ordering",
+    grain=Label(en="product", zh="产品实例"),
+    cause="'product:' || province || '|' || product_id_crm",
+    customer="product_id_crm",
+    refs=(Ref("product", "crm", "product_id_crm"),),
+    title=Label(en="Billed but never ordered", zh="有计费无定单"),
     meaning=Label(
         en="Billing charges a product for which the province's order system holds no order that adds it",
         zh="账务系统对该产品计费, 本省定单系统没有其新装定单",
@@ -38,7 +43,7 @@ BILLED_BUT_NEVER_ORDERED = Rule(
     needs=("bill_item", "product_order"),
     details=("first_month", "items"),
     severity=Severity.CRITICAL,
-    owner="order-management",
+    owner_role="order-management",
     stops_above=Decimal("0.05"),
     source="DOMAIN §4: billed but never ordered, tolerance 0",
 )

@@ -1,0 +1,102 @@
+"""Runs rules over the extract: each one statement, what it finds brought into one shape.
+
+| `found` | |
+|---|---|
+| `rule_id`, `severity`, `province`, `month` | `month` NULL where the rule's grain is none |
+| `subject`, `details` | JSON text, keys in the order jsonb keeps them |
+| `left_value`, `right_value`, `money_fen` | both sides as text; BIGINT fen at stake, ≥ 0 |
+| `cause` | text that breaks of one cause share; what no other break shares is its own |
+| `customer_id` | the golden customer; NULL where identity knows none |
+| `refs` | JSON list of `{entity, system, province, source_key}`, the rows of both sides |
+| `owner`, `due_at` | the rule's owner role, and the deadline of a break first seen tonight |
+| `undetermined` | rows in quarantine may explain it: neither a break, nor proof that one is gone |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, time, timedelta
+
+import duckdb
+
+from hub.periods import SHANGHAI, first_day
+from reconcile.rule import Ref, Rule
+
+DEADLINE = time(16)
+
+_TABLES = """
+create or replace table found_raw (
+    rule_id varchar, severity varchar, province varchar, month varchar, subject varchar, left_value varchar,
+    right_value varchar, money_fen bigint, cause varchar, holder varchar, holder_key varchar, refs varchar, owner varchar,
+    due_at timestamptz, details varchar, undetermined boolean
+);
+create or replace table judged (rule_id varchar, province varchar, subjects bigint);
+"""
+# A province whose feed never came holds no rows of it; that no break, or every break, is found there proves nothing.
+_JUDGED = """
+insert into judged
+select '{rule_id}', province, subjects from ({base}) where {present}
+"""
+_JUDGE = """
+insert into found_raw
+select '{rule_id}', '{severity}', province, {month}, {subject}::varchar, left_value, right_value, money_fen, {cause},
+    {holder}, {holder_key}, {refs}::varchar, '{owner}', timestamptz '{due_at}', {details}::varchar, undetermined
+from ({found}) where province in (select province from judged where rule_id = '{rule_id}')
+"""
+_FOUND = """
+create or replace table found as
+select raw.* exclude (holder, holder_key), holder.customer_id
+from found_raw raw left join holder on holder.kind = raw.holder and holder.province = raw.province and holder.key = raw.holder_key
+"""
+
+
+def judge(connection: duckdb.DuckDBPyConnection, rules: Iterable[Rule], cycle: str) -> None:
+    """Makes `found`, what each rule finds, and `judged` (`rule_id, province, subjects`), what each rule looked at.
+
+    Needs the tables of `reconcile.shared`. Rules may read the night as `getvariable('night')` (a date).
+    """
+    connection.execute(_TABLES)
+    connection.execute(f"set variable night = date '{first_day(cycle).isoformat()}'")
+    for rule in rules:
+        present = " and ".join(f"province in (select province from present where entity = '{name}')" for name in rule.needs)
+        connection.execute(_JUDGED.format(rule_id=rule.rule_id, base=rule.base, present=present))
+        connection.execute(statement(rule, cycle))
+    connection.execute(_FOUND)
+
+
+def statement(rule: Rule, cycle: str) -> str:
+    """The rule's one statement: what it finds, in the shape of `found`."""
+    return _JUDGE.format(
+        rule_id=rule.rule_id,
+        severity=rule.severity.value,
+        month="month" if rule.by_month else "null",
+        subject=_json(rule.subject),
+        cause=rule.cause,
+        holder=f"'{rule.customer}'" if rule.customer else "null",
+        holder_key=rule.customer or "null",
+        refs=_refs(rule.refs),
+        details=_json(rule.details),
+        owner=rule.owner_role,
+        due_at=_deadline(cycle, rule.deadline_days).isoformat(),
+        found=rule.found,
+    )
+
+
+def _json(columns: Iterable[str]) -> str:
+    """An SQL expression for a JSON object, its keys in the order jsonb keeps them: shorter first, then by bytes."""
+    fields = ", ".join(f"'{name}': {name}" for name in sorted(columns, key=lambda name: (len(name), name)))
+    return f"to_json({{{fields}}})" if fields else "'{}'"
+
+
+def _refs(refs: Iterable[Ref]) -> str:
+    """An SQL expression for the JSON list of the rows; a key that is NULL names no row."""
+    lists = []
+    for ref in refs:
+        keys = ref.key if ref.many else f"[{ref.key}]"
+        row = f"{{'entity': '{ref.entity}', 'system': '{ref.system}', 'province': province, 'source_key': k}}"
+        lists.append(f"[{row} for k in coalesce({keys}, []) if k is not null]")
+    return f"to_json(flatten([{', '.join(lists)}]))" if lists else "'[]'"
+
+
+def _deadline(cycle: str, days: int) -> datetime:
+    return datetime.combine(first_day(cycle) + timedelta(days=days), DEADLINE, SHANGHAI)
