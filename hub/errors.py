@@ -62,3 +62,7 @@ class NotFound(HubError):
 
 class PublicationStopped(HubError):
     """Reconciliation found more than a critical rule allows. Portals keep last night's; a person must decide."""
+
+
+class NotAllowed(HubError):
+    """What a person asked for is against the rules they work under; `message` says what is allowed."""

@@ -12,6 +12,7 @@ import duckdb
 from sqlalchemy import Connection, text
 
 from hub.errors import NotFound
+from identity.extract import read_store
 from identity.versions import Versioned
 
 CROSSWALK = Versioned(
@@ -20,13 +21,22 @@ CROSSWALK = Versioned(
     values=("customer_id", "rule", "evidence"),
     json=("evidence",),
 )
-HISTORY = "select system, province, customer_key, customer_id, recorded_from, recorded_to from core.crosswalk"
+# Every version, once: the history that ids follow, and the open rows with their evidence.
+_VERSIONS = """
+select system, province, customer_key, customer_id, recorded_from, recorded_to, rule,
+    case when recorded_to is null then evidence::text end as evidence
+from core.crosswalk
+"""
+_CURRENT = """
+create or replace view crosswalk_current as
+select system, province, customer_key, customer_id, rule, evidence from history where recorded_to is null
+"""
 
 # Strongest first; what is not named here comes after, in the order of its name.
-_RULES = ("uscc", "org_code")
+RULES = "['steward', 'uscc', 'org_code']"
 
 _IDS = """
-create or replace temp table home as
+create or replace table home as
 select customer_id, substr(customer_id, 3)::bigint as number, node.node from (
     select customer_id, system, province, customer_key from history
     qualify row_number() over (partition by customer_id order by recorded_from, system, province, customer_key) = 1
@@ -58,6 +68,9 @@ given as (
 select component, 'BC' || lpad(number::varchar, 8, '0') as customer_id, false as minted from known
 union all
 select component, 'BC' || lpad(number::varchar, 8, '0'), true from given;
+
+create or replace table customer_of as
+select node, customer_id from customer_group join group_id using (component);
 """
 # Why each source customer is where it is: for each rule, the value shared and the first of those it is shared with.
 _ROWS = """
@@ -79,11 +92,16 @@ from node join customer_group using (node) join group_id using (component) left 
 """
 
 
+def read_history(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes `history` (every version) and `crosswalk_current` (the open ones) from the store."""
+    read_store(connection, "history", _VERSIONS)
+    connection.execute(_CURRENT)
+
+
 def assign(connection: duckdb.DuckDBPyConnection) -> None:
-    """Makes `crosswalk_new` from `node`, `customer_group`, `edge` and the crosswalk's `history`."""
+    """Makes `crosswalk_new` and `customer_of` (node → id) from `node`, `customer_group`, `edge` and the crosswalk's `history`."""
     connection.execute(_IDS)
-    rules = ", ".join(f"'{rule}'" for rule in _RULES)
-    connection.execute(_ROWS.format(rules=f"[{rules}]"))
+    connection.execute(_ROWS.format(rules=RULES))
 
 
 def surviving_id(store: Connection, customer_id: str) -> str:

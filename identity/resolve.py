@@ -9,16 +9,13 @@ import duckdb
 from sqlalchemy import Engine
 
 from identity.components import components
-from identity.crosswalk import CROSSWALK, HISTORY, assign
-from identity.extract import IDENTITY_COLUMNS, Extract, open_extract, read_store
-from identity.golden import GOLDEN, PROVENANCE, survive
+from identity.decisions import read_decisions
+from identity.extract import IDENTITY_COLUMNS, Extract, open_extract
 from identity.linking import DeterministicLinker, Linker
-from identity.settings import IdentitySettings
+from identity.masterdata import Run, derive, write
+from identity.settings import IdentitySettings, load_settings
 from identity.sources import prepare
-from identity.versions import alone, find_changes, read_open, write_changes
-from store import sequence
-
-_WRITTEN = ((CROSSWALK, "crosswalk_new"), (GOLDEN, "golden_customer_new"), (PROVENANCE, "golden_provenance_new"))
+from identity.versions import alone
 
 
 @dataclass(frozen=True)
@@ -56,23 +53,15 @@ def resolve(
     if extract is None:
         with open_extract(engine, seq, IDENTITY_COLUMNS) as own:
             return resolve(engine, seq, settings=settings, linker=linker, extract=own)
-    connection = extract.connection
+    connection, model = extract.connection, (settings or load_settings()).model
     prepare(connection)
+    read_decisions(connection, seq)
     (linker or DeterministicLinker()).link(connection)
     components(connection, "node", "edge", "customer_group")
     with alone(engine, "identity") as store:
-        read_store(connection, "history", HISTORY)
-        for versioned, _ in _WRITTEN:
-            read_open(connection, versioned)
-        assign(connection)
-        survive(connection)
-        changed = [(versioned, find_changes(connection, versioned, wanted)) for versioned, wanted in _WRITTEN]
-        written_at = sequence.current(store)
-        if any(changes for _, changes in changed):
-            written_at = sequence.advance(store)
-            for versioned, _ in changed:
-                write_changes(store, connection, versioned, written_at)
-        return _summary(connection, written_at, extract.digest())
+        derive(connection, model)
+        digest = extract.digest()
+        return _summary(connection, write(store, connection, Run(seq, digest, model)), digest)
 
 
 def _summary(connection: duckdb.DuckDBPyConnection, seq: int, digest: str) -> ResolveSummary:

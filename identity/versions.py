@@ -24,12 +24,14 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Versioned:
-    """A table of versions: one open row a `key`; `json` are those of `values` that the store keeps as jsonb."""
+    """A table of versions: one open row a `key`; `json` are those of `values` that the store keeps as jsonb. `compared`: the
+    values that tell two versions apart, where a few stand for all of them."""
 
     table: str
     key: tuple[str, ...]
     values: tuple[str, ...]
     json: tuple[str, ...] = ()
+    compared: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -38,6 +40,10 @@ class Versioned:
     @property
     def columns(self) -> tuple[str, ...]:
         return (*self.key, *self.values)
+
+    @property
+    def telling(self) -> tuple[str, ...]:
+        return self.compared or self.values
 
 
 @dataclass(frozen=True)
@@ -59,10 +65,12 @@ def alone(engine: Engine, what: str) -> Iterator[Connection]:
         yield store
 
 
-def read_open(connection: duckdb.DuckDBPyConnection, versioned: Versioned) -> None:
-    """Makes `NAME_current`: the store's open versions."""
-    selected = ", ".join(f"{column}::text as {column}" if column in versioned.json else column for column in versioned.columns)
-    read_store(connection, f"{versioned.name}_current", f"select {selected} from {versioned.table} where recorded_to is null")
+def read_open(connection: duckdb.DuckDBPyConnection, versioned: Versioned, condition: str = "true") -> None:
+    """Makes `NAME_current`: the key, and what tells versions apart, of the store's open versions for which `condition` holds."""
+    columns = (*versioned.key, *versioned.telling)
+    selected = ", ".join(f"{column}::text as {column}" if column in versioned.json else column for column in columns)
+    query = f"select {selected} from {versioned.table} where recorded_to is null and {condition}"
+    read_store(connection, f"{versioned.name}_current", query)
 
 
 def find_changes(connection: duckdb.DuckDBPyConnection, versioned: Versioned, wanted: str, *, partial: bool = False) -> Changes:
@@ -72,7 +80,7 @@ def find_changes(connection: duckdb.DuckDBPyConnection, versioned: Versioned, wa
     """
     name, key = versioned.name, ", ".join(versioned.key)
     differs = " or ".join(f"{_comparable(versioned, 'wanted', c)} is distinct from {_comparable(versioned, 'current', c)}"
-                          for c in versioned.values)  # fmt: skip
+                          for c in versioned.telling)  # fmt: skip
     joined = " and ".join(f"wanted.{column} = current.{column}" for column in versioned.key)
     columns = ", ".join(f"wanted.{column}" for column in versioned.columns)
     first = versioned.key[0]
