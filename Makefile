@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test lint compose-secrets compose-test
+.PHONY: help setup spark demo up test lint compose-secrets compose-test
 
 help: ## this list
 	@grep -hE '^[a-z%-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -23,6 +23,14 @@ $(READY): requirements.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . \
 	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# Apart from .venv: see requirements-spark.in.
+.venv-spark/.ready: requirements-spark.lock | $(READY)
+	@test -x .venv-spark/bin/python || $(PYTHON) -m venv .venv-spark
+	@$(BIN)/uv pip sync --quiet --python .venv-spark/bin/python --require-hashes requirements-spark.lock
+	@touch $@
+
+spark: .venv-spark/.ready ## .venv-spark/, for linking on Spark (needs Java 17)
 
 demo: $(READY) ## one night, end to end, in a real Airflow; ends with exit 0 and leaves the store in .bsshub/
 	@$(BIN)/python -m cli.demo run
