@@ -24,6 +24,8 @@ def decode_column(column: pa.BinaryArray, encoding: str) -> tuple[pa.Array, Mask
     """The column as text, and which of its values did not decode (None: all did). A value that did not is NULL."""
     if is_ascii(column):
         return column.view(pa.string()), None
+    if encoding == "utf-8" and (same := _already_text(column)) is not None:
+        return same, None
     encoded = column.dictionary_encode()
     texts, bad = _decode_distinct(encoded.dictionary, encoding)
     decoded = pa.DictionaryArray.from_arrays(encoded.indices, texts)
@@ -31,6 +33,14 @@ def decode_column(column: pa.BinaryArray, encoding: str) -> tuple[pa.Array, Mask
         return decoded, None
     indices = encoded.indices.fill_null(0).to_numpy(zero_copy_only=False)
     return decoded, bad[indices] & column.is_valid().to_numpy(zero_copy_only=False)
+
+
+def _already_text(column: pa.BinaryArray) -> pa.StringArray | None:
+    """UTF-8 is what text is made of here: bytes that are valid need no codec."""
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowInvalid:
+        return None
 
 
 def _decode_distinct(values: pa.BinaryArray, encoding: str) -> tuple[pa.Array, Mask]:

@@ -26,6 +26,12 @@ class TextRows:
     paged: bool = False
 
 
+def text_schema(contract: Contract) -> pa.Schema:
+    """Of `TextRows.table`, whatever way its columns are held."""
+    places = [(ROW_NO, pa.int64()), (OBJECT, pa.int16()), (OFFSET, pa.int64()), (LENGTH, pa.int32()), (FAULT, pa.string())]
+    return pa.schema([*places, *((column.name, pa.string()) for column in contract.columns)])
+
+
 SplitJob = Callable[[], TextRows]
 
 

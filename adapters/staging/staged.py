@@ -1,6 +1,8 @@
-"""The staging of one batch: split and type blocks on a few threads, one Parquet file a block.
+"""The staging of one batch: a few threads split, type and write blocks, one Parquet file a block.
 
-Decoding, parsing, typing and writing release Python's lock, so threads use every core and no child process is needed.
+Decoding, parsing, typing and writing release Python's lock, so threads use every core and no child process is needed. Each
+thread types all its blocks by one query that reads them as they are split: planning the typing of a wide contract takes
+as long as typing a hundred thousand of its rows.
 """
 
 from __future__ import annotations
@@ -10,11 +12,11 @@ import shutil
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,7 +25,7 @@ from adapters.protocol import LandedBytes
 from adapters.staging.extract import extract_jobs
 from adapters.staging.json_pages import json_jobs
 from adapters.staging.lines import line_jobs
-from adapters.staging.rows import SplitJob, TextRows
+from adapters.staging.rows import SplitJob, TextRows, text_schema
 from adapters.staging.session import session
 from adapters.staging.soap_pages import soap_jobs
 from adapters.staging.typing_sql import typed_rows
@@ -31,6 +33,7 @@ from schemas.batch import Layout
 from schemas.contract import Contract, Type
 
 WORKERS = min(4, os.cpu_count() or 1)
+ROWS_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,12 @@ def stage(contract: Contract, period: str, layout: Layout, objects: Sequence[Lan
     """
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    typist = _Typist(contract, out, {"feed": contract.feed_id, "period": period})
-    written = list(_ordered(typist, _jobs(contract, layout, objects)))
+    work = _Work(contract, out, {"feed": contract.feed_id, "period": period}, _jobs(contract, layout, objects))
+    with ThreadPoolExecutor(WORKERS) as pool:
+        workers = [pool.submit(_Typist(work).run) for _ in range(WORKERS)]
+    written = sorted(file for worker in workers for file in worker.result())
     if not written:
-        written.append(typist.write(_nothing(contract), 0))
+        written.append(_write_nothing(work))
     return Staged(tuple(path for path, _ in written), sum(rows for _, rows in written), sum(o.object.bytes for o in objects))
 
 
@@ -68,49 +73,93 @@ def _jobs(contract: Contract, layout: Layout, objects: Sequence[LandedBytes]) ->
             return soap_jobs(contract, objects)
 
 
-def _ordered(typist: _Typist, jobs: Iterator[SplitJob]) -> Iterator[tuple[Path, int]]:
-    """Runs the jobs, a bounded number at once, and yields what they wrote in their order."""
-    running: deque[Future[tuple[Path, int]]] = deque()
-    with ThreadPoolExecutor(WORKERS) as pool:
-        for number, job in enumerate(jobs):
-            running.append(pool.submit(typist.run, job, number))
-            if len(running) > WORKERS:
-                yield running.popleft().result()
-        while running:
-            yield running.popleft().result()
-
-
 @dataclass
-class _Typist:
-    """Types and writes a block; one DuckDB session a thread."""
+class _Work:
+    """The blocks of one batch, handed to whichever thread asks next. A thread that fails leaves the others nothing to do."""
 
     contract: Contract
     out: Path
     facts: dict[str, str]
-    local: threading.local = field(default_factory=threading.local)
+    jobs: Iterator[SplitJob]
+    numbers: Iterator[int] = field(default_factory=count)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    failed: bool = False
 
-    def run(self, job: SplitJob, number: int) -> tuple[Path, int]:
-        return self.write(job(), number)
+    def take(self) -> tuple[int, SplitJob] | None:
+        with self.lock:
+            job = None if self.failed else next(self.jobs, None)
+            return None if job is None else (next(self.numbers), job)
 
-    def write(self, rows: TextRows, number: int) -> tuple[Path, int]:
-        connection = self._connection()
-        connection.register("block", rows.table)
-        typed = connection.sql(typed_rows(self.contract, "block")).to_arrow_table()
-        connection.unregister("block")
-        path = self.out / f"rows-{number:05d}.parquet"
-        texts = rows.sources(np.arange(typed.num_rows)) if rows.paged else None
-        staged = typed.append_column("_source", _sources(typed, rows))
-        staged = staged.append_column("_record", pa.array(texts, pa.string()) if texts else pa.nulls(typed.num_rows, pa.string()))
-        staged = staged.replace_schema_metadata(self.facts)
-        few_values = [column.name for column in self.contract.columns if column.type in (Type.CODE, Type.DATE)]
-        pq.write_table(staged, path, compression="snappy", use_dictionary=[*few_values, "_object"])
-        return path, typed.num_rows
 
-    def _connection(self) -> duckdb.DuckDBPyConnection:
-        if not hasattr(self.local, "connection"):
-            self.local.connection = session(threads=1)
-        connection: duckdb.DuckDBPyConnection = self.local.connection
-        return connection
+@dataclass
+class _Typist:
+    """Types and writes the blocks that one thread takes."""
+
+    work: _Work
+    taken: deque[tuple[int, TextRows]] = field(default_factory=deque)
+    failure: BaseException | None = None
+
+    def run(self) -> list[tuple[Path, int]]:
+        schema = text_schema(self.work.contract)
+        typed = _typed(self.work.contract, pa.RecordBatchReader.from_batches(schema, self._batches(schema)))
+        written = [_write(self.work, number, rows, table) for number, rows, table in self._by_block(typed)]
+        if self.failure is not None:
+            raise self.failure
+        return written
+
+    def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        """Read by DuckDB in the middle of its query: an error that passed through it would come out without its kind."""
+        try:
+            while (job := self.work.take()) is not None:
+                number, split = job
+                rows = split()
+                if rows.table.num_rows:
+                    self.taken.append((number, rows))
+                    yield from rows.table.select(schema.names).cast(schema).to_batches()
+        except BaseException as error:  # noqa: BLE001 (raised again by `run`)
+            self.failure = error
+            self.work.failed = True
+
+    def _by_block(self, typed: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, TextRows, pa.Table]]:
+        parts: list[pa.RecordBatch] = []
+        for batch in typed:
+            rest = batch
+            while rest.num_rows:
+                number, rows = self.taken[0]
+                parts.append(rest.slice(0, rows.table.num_rows - sum(part.num_rows for part in parts)))
+                rest = rest.slice(parts[-1].num_rows)
+                if sum(part.num_rows for part in parts) == rows.table.num_rows:
+                    self.taken.popleft()
+                    yield number, rows, pa.Table.from_batches(parts)
+                    parts = []
+
+
+def _typed(contract: Contract, texts: pa.RecordBatchReader) -> pa.RecordBatchReader:
+    connection = session(threads=1)
+    connection.register("block", texts)
+    return connection.sql(typed_rows(contract, "block")).to_arrow_reader(ROWS_AT_ONCE)
+
+
+def _write(work: _Work, number: int, rows: TextRows, typed: pa.Table) -> tuple[Path, int]:
+    path = work.out / f"rows-{number:05d}.parquet"
+    texts = rows.sources(np.arange(typed.num_rows)) if rows.paged else None
+    staged = typed.append_column("_source", _sources(typed, rows))
+    staged = staged.append_column("_record", pa.array(texts, pa.string()) if texts else pa.nulls(typed.num_rows, pa.string()))
+    few_values = [column.name for column in work.contract.columns if column.type in (Type.CODE, Type.DATE)]
+    pq.write_table(
+        staged.replace_schema_metadata(work.facts),
+        path,
+        compression="snappy",
+        use_dictionary=[*few_values, "_object"],
+        write_statistics=["_row_no"],
+    )
+    return path, typed.num_rows
+
+
+def _write_nothing(work: _Work) -> tuple[Path, int]:
+    empty = TextRows(text_schema(work.contract).empty_table(), lambda _: [])
+    typed = _typed(work.contract, pa.RecordBatchReader.from_batches(empty.table.schema, []))
+    return _write(work, 0, empty, typed.read_all())
 
 
 def _sources(typed: pa.Table, rows: TextRows) -> pa.Array:
@@ -119,10 +168,3 @@ def _sources(typed: pa.Table, rows: TextRows) -> pa.Array:
     where = np.full(typed.num_rows, -1, np.int32)
     where[failed] = np.arange(len(failed))
     return pa.array(rows.sources(failed), pa.string()).take(pa.array(where, mask=where < 0))
-
-
-def _nothing(contract: Contract) -> TextRows:
-    fields = [pa.field("_row_no", pa.int64()), pa.field("_object", pa.int16()), pa.field("_offset", pa.int64())]
-    fields += [pa.field("_length", pa.int32()), pa.field("_fault", pa.string())]
-    fields += [pa.field(column.name, pa.string()) for column in contract.columns]
-    return TextRows(pa.schema(fields).empty_table(), lambda _: [])

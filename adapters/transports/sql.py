@@ -161,7 +161,8 @@ def _extract(table: sa.Table, request: PullRequest) -> Extract:
 
     return Extract(
         columns=tuple(by_name[column.source] for column in contract.columns),
-        version=named(contract.version) if contract.version else None,
+        # Without a window the version decides nothing: key order is the order rows were once written in, and quicker to read.
+        version=named(contract.version) if contract.version and request.window else None,
         key=tuple(named(name) for name in contract.key),
         window=request.window,
     )

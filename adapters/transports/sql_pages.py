@@ -1,4 +1,4 @@
-"""The portable bulk read: keyset pages on (version, key) in SQLAlchemy Core, no vendor's SQL, a server-side cursor a page."""
+"""The portable bulk read: keyset pages in SQLAlchemy Core, no vendor's SQL, a server-side cursor a page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Query = sa.Select[Any]
 
 @dataclass(frozen=True)
 class Extract:
-    """One table's columns, in the contract's order, within a window of the version column.
+    """One table's columns, in the contract's order; by key, or by version and key within a window of the version column.
 
     Rows whose version is missing come last: no window would ever hold them, and none may be dropped unseen.
     """
