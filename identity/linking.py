@@ -1,288 +1,68 @@
-"""Which source customers are one: the linker's seam, and the deterministic linker.
+"""Which source customers are one: the linker's seam, and the linkers.
 
-A linker reads the tables of `identity.sources` and makes `edge` (`a, b, rule, value`): pairs of nodes that are one customer,
-why, and by what shared value. What it saw and did not act upon goes into `signal`. A customer is a connected component.
-It makes `scored_pair` too (`a, b, weight, probability, band, why`): pairs the model thinks of, `band` 'merge' or 'review'; and
-`hierarchy_edge` (`child, parent, kind, evidence`), which is never identity.
+A linker reads the tables of `identity.sources` and makes
 
-Deterministic, on facts both sides carry (DOMAIN §5): a valid USCC, an organisation code, a recorded cross-reference.
-Three dangers are met here. A code that several unrelated firms carry identifies none of them. A branch is never its head
-office, whatever code a clerk gave it. A cross-reference that other facts contradict is signalled, not followed.
+| table | a row is |
+|---|---|
+| `edge` | a pair of nodes that are one customer, why, and by what: `a, b, rule, value`; a customer is a connected component of them |
+| `scored_pair` | a pair the model thinks of: `a, b, weight, probability, band, why`; `band` is 'merge' or 'review' |
+| `hierarchy_edge` | `child, parent, kind, evidence`: who belongs to whom, which is never identity |
+| `code_trust` | a code and how far it is believed |
+
+and adds to `signal` what it saw and did not act upon.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 import duckdb
 
+from identity import blocking, contents
+from identity.belonging import find_belonging
+from identity.clusters import decide_by_stewards, follow_weights
 from identity.components import components
+from identity.scoring import Scorer, score, score_in_duckdb
+from identity.settings import IdentitySettings, load_settings
+from identity.tiers import link_by_facts
+from identity.trust import judge_codes
 
-# Trade names that differ under one code within one system, its provincial instances together. Between systems a rename looks
-# the same; within one it does where only one instance has heard of it, and then the safer reading costs a link.
-CONTESTED_TRADES = 2
-JUNK_TRADES = 3
+_NOTHING_SCORED = """
+create or replace table scored_pair (a integer, b integer, weight double, probability double, band varchar, why varchar)
+"""
 
 
 class Linker(Protocol):
     def link(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Makes `edge`, adds to `signal`. The same tables give the same edges, whatever the order of their rows."""
+        """Makes the tables above. The same input gives the same edges, whatever the order of its rows."""
 
 
-class DeterministicLinker:
-    """Shared valid codes first; then cross-references between the groups those make."""
+class ModelLinker:
+    """Facts first (codes, recorded cross-references), then a steward's decisions, then the model between the groups those make.
+
+    `memory`: a folder in which weights once computed are kept, so that a night pays only for what changed.
+    """
+
+    def __init__(
+        self, settings: IdentitySettings | None = None, *, scorer: Scorer = score_in_duckdb, memory: Path | None = None
+    ) -> None:
+        self._settings = settings or load_settings()
+        self._scorer = scorer
+        self._memory = memory
 
     def link(self, connection: duckdb.DuckDBPyConnection) -> None:
-        connection.execute(_SEEN)
-        for statement in (_NODE_FACTS, _CODE_TRUST, _ANCHORS, _EDGES_BY_USCC, _ORG_GROUPS, _EDGES_BY_ORG):
-            connection.execute(statement)
-        components(connection, "node", "edge", "code_group")
-        for statement in (_GROUPS, _NAMED_ALIKE, _REFERENCES, _WEIGHED, _FOLLOWED):
-            connection.execute(statement)
-        components(connection, "(select code_group as node from groups)", "(select a, b from free_pair)", "free_cluster")
-        for statement in (_BRIDGES, _EDGES_BY_REFERENCE):
-            connection.execute(statement)
-
-
-_SEEN = """
-create or replace table scored_pair (
-    a integer, b integer, weight double, probability double, band varchar, why varchar
-);
-create or replace table hierarchy_edge (child integer, parent integer, kind varchar, evidence varchar);
-"""
-# A node's own name and codes: of what its rows say, what most of them say, then the newest, then the smallest.
-_NODE_FACTS = """
-create or replace table node_name as
-select node.node, node.system, node.province, coalesce(named.core, '') as core, coalesce(named.trade, '') as trade,
-    coalesce(named.branch, '') as branch
-from node left join (
-    select node, core, trade, branch from folded_row where core <> ''
-    qualify row_number() over (partition by node order by source_version desc, core, branch, source_key) = 1
-) named using (node);
-
-create or replace table node_code as
-with said as (
-    select node, 'uscc' as kind, uscc as code, source_version from folded_row where uscc_reason in ('valid', 'pilot')
-    union all
-    select node, 'org_code', org_code, source_version from folded_row where org_reason = 'valid'
-), counted as (
-    select node, kind, code, count(*) as times, max(source_version) as newest from said group by all
-)
-select node, kind, code, count(*) over (partition by node, kind) as codes from counted
-qualify row_number() over (partition by node, kind order by times desc, newest desc, code) = 1;
-
-insert into signal
-select 'several_codes_for_one_customer', system, province, customer_key, kind || ': ' || codes
-from node_code join node using (node) where codes > 1;
-"""
-
-# How far a code may be believed: 'firm' (one firm's), 'by_branch' (head office and branches share it), 'contested' (two
-# unrelated firms of one system carry it: only an equal name decides), 'junk'.
-_CODE_TRUST = f"""
-create or replace table code_trust as
-with usage as (select kind, code, node, system, province, core, trade, branch from node_code join node_name using (node)),
-of_instance as (
-    select kind, code, system, province, count(distinct branch) filter (branch <> '') as tails from usage group by all
-), of_system as (
-    select kind, code, system, count(distinct trade) filter (trade <> '') as trades from usage group by all
-), counted as (
-    select usage.kind, usage.code, count(*) as nodes,
-        bool_or(branch <> '') and bool_or(branch = '' and core <> '') as mixed from usage group by all
-)
-select counted.kind, counted.code, counted.nodes,
-    case when widest.trades >= {JUNK_TRADES} then 'junk' when widest.trades >= {CONTESTED_TRADES} then 'contested'
-        when mixed or here.tails > 1 then 'by_branch' else 'firm' end as trust
-from counted
-join (select kind, code, max(tails) as tails from of_instance group by all) here using (kind, code)
-join (select kind, code, max(trades) as trades from of_system group by all) widest using (kind, code);
-
-insert into signal
-select trust || '_code', null, null, null, kind || ' ' || code || ' carried by ' || nodes from code_trust where trust <> 'firm';
-"""
-
-# `uscc` is set where the node's USCC is one firm's: two anchored nodes of different USCC are never one.
-_ANCHORS = """
-create or replace table node_key as
-select name.node, name.core, name.branch,
-    case when uscc_trust.trust in ('firm', 'by_branch') then uscc.code end as uscc,
-    case uscc_trust.trust when 'firm' then '' when 'by_branch' then name.branch
-        when 'contested' then nullif(name.core, '') end as uscc_part,
-    uscc.code as written_uscc,
-    case when org_trust.trust in ('firm', 'by_branch') then org.code end as own_org,
-    case org_trust.trust when 'by_branch' then name.branch else '' end as org_part
-from node_name name
-left join node_code uscc on uscc.node = name.node and uscc.kind = 'uscc'
-left join code_trust uscc_trust on uscc_trust.kind = 'uscc' and uscc_trust.code = uscc.code
-left join node_code org on org.node = name.node and org.kind = 'org_code'
-left join code_trust org_trust on org_trust.kind = 'org_code' and org_trust.code = org.code
-"""
-_EDGES_BY_USCC = """
-create or replace table edge as
-select hub as a, node as b, 'uscc' as rule, written_uscc as value from (
-    select node, written_uscc, min(node) over (partition by written_uscc, uscc_part) as hub
-    from node_key where uscc_part is not null
-) where hub <> node
-"""
-
-# The organisation code is inside the USCC (positions 9-17). Where one organisation code lies under several USCCs, a node
-# without a USCC cannot be told which of them it is.
-_ORG_GROUPS = """
-create or replace table org_group as
-with keyed as (
-    select node, uscc, org_part, coalesce(substr(uscc, 9, 9), own_org) as org_code,
-        case when uscc is null then 0 else 1 end as anchored
-    from node_key where coalesce(uscc, own_org) is not null
-)
-select node, org_code, uscc, min(node) over same as hub, count(distinct uscc) over same as usccs,
-    count(*) over same - sum(anchored) over same as without_uscc
-from keyed window same as (partition by org_code, org_part);
-
-insert into signal
-select 'organisation_code_under_several_usccs', system, province, customer_key, 'org_code ' || org_code
-from org_group join node using (node) where usccs > 1 and uscc is null;
-
-insert into signal
-select 'organisation_code_disagrees_with_uscc', system, province, customer_key, 'uscc ' || uscc || ', org_code ' || own_org
-from node_key join node using (node) where uscc is not null and own_org is not null and own_org <> substr(uscc, 9, 9);
-"""
-_EDGES_BY_ORG = """
-insert into edge
-select hub, node, 'org_code', org_code from org_group where usccs <= 1 and without_uscc > 0 and hub <> node
-"""
-
-_GROUPS = """
-create or replace table groups as
-select component as code_group, min(uscc) as uscc from code_group join node_key using (node) group by component
-"""
-
-# What CRM records the other way round: the customer whose products an account pays for, or that has the product an order is
-# about. A parent may pay for its daughter, so this counts only between records of one name.
-_NAMED_ALIKE = """
-create or replace table named_alike as
-with sole_payer as (
-    select province, account_no, min(customer_key) as customer_key from payer
-    group by all having count(distinct customer_key) = 1
-), recorded as (
-    select row.node, row.province, sole_payer.customer_key as to_key, 'crm.account_no' as rule
-    from folded_row row join sole_payer using (province, account_no) where row.entity = 'account'
-    union all
-    select row.node, row.province, holder.customer_key, 'orders.product_id_crm'
-    from folded_row row join holder using (province, product_id_crm) where row.entity = 'product_order'
-)
-select recorded.* from recorded
-join node target on target.system = 'crm' and target.province = recorded.province and target.customer_key = recorded.to_key
-join node_name own on own.node = recorded.node
-join node_name other on other.node = target.node
-where own.core <> '' and own.core = other.core
-"""
-# Every recorded cross-reference, with the rows that say it. An account whose mapping CRM itself contradicts (the account
-# pays for another customer's products, and for none of the one billing names) says nothing.
-_REFERENCES = """
-create or replace table reference as
-with said as (
-    select row.node, 'crm' as to_system, row.province, row.customer_id_crm as to_key, row.system || '.customer_id_crm' as rule,
-        row.entity = 'account' and exists (
-            select 1 from payer where payer.province = row.province and payer.account_no = row.account_no
-        ) and not exists (
-            select 1 from payer where payer.province = row.province and payer.account_no = row.account_no
-                and payer.customer_key = row.customer_id_crm
-        ) as denied
-    from folded_row row where row.customer_id_crm is not null
-    union all
-    select row.node, 'group', row.province, row.group_id_group, row.system || '.group_id_group', false
-    from folded_row row where row.group_id_group is not null
-    union all
-    select named.node, 'crm', named.province, named.to_key, named.rule, false
-    from named_alike named
-)
-select said.node as a, target.node as b, said.to_system, said.to_key, said.rule, bool_and(denied) as denied,
-    count(*) filter (not denied) as support
-from said left join node target
-    on target.system = said.to_system and target.province = said.province and target.customer_key = said.to_key
-group by all;
-"""
-_WEIGHED = """
-create or replace table weighed as
-select reference.a, reference.b, reference.rule, reference.to_key, reference.to_system, reference.support,
-    from_group.component as group_a, to_group.component as group_b,
-    case when reference.b is null then 'cross_reference_to_nobody'
-        when reference.denied then 'account_mapping_denied_by_crm'
-        when from_key.uscc is not null and to_key_.uscc is not null and from_key.uscc <> to_key_.uscc
-            or groups_a.uscc <> groups_b.uscc then 'cross_reference_contradicted_by_uscc'
-        when from_key.core <> '' and to_key_.core <> '' and (from_key.branch = '') <> (to_key_.branch = '')
-            then 'cross_reference_between_branch_and_parent'
-    end as fault
-from reference
-join code_group from_group on from_group.node = reference.a
-join groups groups_a on groups_a.code_group = from_group.component
-join node_key from_key on from_key.node = reference.a
-left join code_group to_group on to_group.node = reference.b
-left join groups groups_b on groups_b.code_group = to_group.component
-left join node_key to_key_ on to_key_.node = reference.b;
-
-insert into signal
-select fault, system, province, customer_key, rule || ' → ' || to_system || ' ' || to_key
-from weighed join node on node.node = weighed.a where fault is not null;
-"""
-
-# A node that refers to two different customers of one system refers to the one most of its rows name, or to none.
-_FOLLOWED = """
-create or replace table followed as
-with by_group as (
-    select a, to_system, group_b, sum(support) as support from weighed where fault is null group by all
-), ranked as (
-    select *, rank() over (partition by a, to_system order by support desc) as place from by_group
-), chosen as (
-    select *, count(*) over (partition by a, to_system) as rivals from ranked where place = 1
-)
-select weighed.* from weighed join chosen using (a, to_system, group_b) where fault is null and rivals = 1;
-
-insert into signal
-select distinct 'ambiguous_cross_reference', node.system, node.province, node.customer_key, weighed.rule
-from weighed join node on node.node = weighed.a
-where fault is null and (a, to_system) not in (select (a, to_system) from followed);
-
-create or replace table pair as
-select least(group_a, group_b) as a, greatest(group_a, group_b) as b, sum(support) as support
-from followed where group_a <> group_b group by all;
-
-create or replace table free_pair as
-select pair.* from pair join groups one on one.code_group = pair.a join groups other on other.code_group = pair.b
-where one.uscc is null and other.uscc is null;
-"""
-
-# Groups without a USCC that hang together must not tie two USCCs to each other. Where they would, each of them follows only
-# the USCC most of its own references name.
-_BRIDGES = """
-create or replace table anchoring as
-select case when one.uscc is null then pair.a else pair.b end as free_group,
-    case when one.uscc is null then pair.b else pair.a end as anchor, support
-from pair join groups one on one.code_group = pair.a join groups other on other.code_group = pair.b
-where (one.uscc is null) <> (other.uscc is null);
-
-create or replace table bridge as
-select free_cluster.component from anchoring join free_cluster on free_cluster.node = anchoring.free_group
-group by free_cluster.component having count(distinct anchor) > 1;
-
-create or replace table accepted_pair as
-with in_bridge as (select node as code_group from free_cluster join bridge using (component)),
-ranked as (
-    select *, rank() over (partition by free_group order by support desc) as place from anchoring
-), strongest as (
-    select free_group, anchor from ranked where place = 1 qualify count(*) over (partition by free_group) = 1
-)
-select a, b from pair
-where a not in (select code_group from in_bridge) and b not in (select code_group from in_bridge)
-union
-select least(free_group, anchor), greatest(free_group, anchor) from strongest;
-
-insert into signal
-select 'bridge_between_usccs', node.system, node.province, node.customer_key, null
-from bridge join free_cluster using (component) join code_group on code_group.component = free_cluster.node
-join node on node.node = code_group.node;
-"""
-_EDGES_BY_REFERENCE = """
-insert into edge
-select distinct a, b, rule, to_key from followed
-where group_a = group_b or (least(group_a, group_b), greatest(group_a, group_b)) in (select (a, b) from accepted_pair)
-"""
+        settings = self._settings
+        judge_codes(connection, settings)
+        link_by_facts(connection, settings.rules)
+        if settings.rules.steward:
+            decide_by_stewards(connection)
+        if settings.rules.model:
+            contents.make(connection, settings)
+            blocking.make(connection, settings)
+            score(connection, settings, self._scorer, memory=self._memory)
+            follow_weights(connection, settings)
+        else:
+            connection.execute(_NOTHING_SCORED)
+            components(connection, "node", "edge", "customer_group")
+        find_belonging(connection)

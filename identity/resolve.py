@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -11,7 +12,7 @@ from sqlalchemy import Engine
 from identity.components import components
 from identity.decisions import read_decisions
 from identity.extract import IDENTITY_COLUMNS, Extract, open_extract
-from identity.linking import DeterministicLinker, Linker
+from identity.linking import Linker, ModelLinker
 from identity.masterdata import Run, derive, write
 from identity.settings import IdentitySettings, load_settings
 from identity.sources import prepare
@@ -44,24 +45,27 @@ def resolve(
     settings: IdentitySettings | None = None,
     linker: Linker | None = None,
     extract: Extract | None = None,
+    memory: Path | None = None,
 ) -> ResolveSummary:
     """Links the source customers visible at `seq`, keeps or gives ids, and writes crosswalk, golden records and provenance in
     one transaction. Doing it twice changes nothing. `extract`: one already open, of at least `IDENTITY_COLUMNS`.
+    `memory`: a folder that keeps from run to run what need not be computed again; losing it costs time only.
 
     Raises RetryLater where the store cannot be read or written.
     """
     if extract is None:
         with open_extract(engine, seq, IDENTITY_COLUMNS) as own:
-            return resolve(engine, seq, settings=settings, linker=linker, extract=own)
-    connection, model = extract.connection, (settings or load_settings()).model
+            return resolve(engine, seq, settings=settings, linker=linker, extract=own, memory=memory)
+    settings = settings or load_settings()
+    connection = extract.connection
     prepare(connection)
     read_decisions(connection, seq)
-    (linker or DeterministicLinker()).link(connection)
+    (linker or ModelLinker(settings, memory=memory)).link(connection)
     components(connection, "node", "edge", "customer_group")
     with alone(engine, "identity") as store:
-        derive(connection, model)
+        derive(connection, settings.model)
         digest = extract.digest()
-        return _summary(connection, write(store, connection, Run(seq, digest, model)), digest)
+        return _summary(connection, write(store, connection, Run(seq, digest, settings.model)), digest)
 
 
 def _summary(connection: duckdb.DuckDBPyConnection, seq: int, digest: str) -> ResolveSummary:

@@ -24,7 +24,7 @@ LEVELS: Mapping[str, tuple[str, ...]] = {
         "same", "region_wider", "region_unsaid", "form_differs", "typing_slip", "shortened", "trade_slip", "region_differs",
         "trade_only", "different",
     ),
-    "code": ("uscc", "organisation", "taxpayer", "slip", "rounded", "both_valid_differ", "organisation_differs", "differ"),
+    "code": ("uscc", "organisation", "slip", "rounded", "both_valid_differ", "organisation_differs", "differ"),
     "licence": ("same", "differ"),
     "phone": ("same", "differ"),
     "address": ("same", "less_detail", "same_building", "differ"),

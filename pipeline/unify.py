@@ -70,7 +70,7 @@ def _candidate(hub: Hub, cycle: str) -> tuple[Candidate, list[Instance]]:
 
 def _publish(hub: Hub, chosen: Candidate) -> UnifySummary:
     with open_extract(hub.engine, chosen.seq, merged(IDENTITY_COLUMNS, RECONCILE_COLUMNS), chosen.fact_batches) as extract:
-        resolved = resolve(hub.engine, chosen.seq, extract=extract)
+        resolved = resolve(hub.engine, chosen.seq, extract=extract, memory=hub.settings.home / "identity")
         reconciled = reconcile(hub.engine, chosen.seq, chosen.cycle, chosen.fact_batches, extract=extract)
     if reconciled.blocks_publication:
         raise PublicationStopped("; ".join(reconciled.reasons), cycle=chosen.cycle)

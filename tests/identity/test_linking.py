@@ -9,7 +9,7 @@ import pytest
 from scene import Scene
 
 from identity.components import components
-from identity.linking import DeterministicLinker
+from identity.linking import ModelLinker
 from identity.normalise import uscc
 from identity.sources import prepare
 
@@ -20,7 +20,7 @@ def linked(connection: duckdb.DuckDBPyConnection, scene: Scene, *, reverse: bool
     """The customers: sets of `system/province/key`."""
     scene.into_duck(connection, reverse=reverse)
     prepare(connection)
-    DeterministicLinker().link(connection)
+    ModelLinker().link(connection)
     components(connection, "node", "edge", "customer_group")
     rows = connection.execute(
         "select list(system || '/' || province || '/' || customer_key) "
@@ -65,10 +65,10 @@ def test_organisation_code_inside_the_uscc_links(duck: duckdb.DuckDBPyConnection
     assert linked(duck, scene) == {frozenset({"crm/gd/C1", "billing/gd/K1"})}
 
 
-def test_a_code_with_a_wrong_check_digit_links_nothing(duck: duckdb.DuckDBPyConnection, scene: Scene) -> None:
+def test_a_code_with_a_wrong_check_digit_links_nothing_by_itself(duck: duckdb.DuckDBPyConnection, scene: Scene) -> None:
     wrong = ONE[:-1] + ("1" if ONE[-1] != "1" else "2")
-    scene.crm("C1", "华恒", uscc=wrong)
-    scene.account("A1", "K1", "华恒", uscc=wrong)
+    scene.crm("C1", "广州华恒科技有限公司", uscc=wrong)
+    scene.account("A1", "K1", "南京永昌医药有限公司", uscc=wrong)
     assert len(linked(duck, scene)) == 2
 
 
@@ -82,17 +82,25 @@ def test_a_code_on_many_unrelated_firms_merges_none(duck: duckdb.DuckDBPyConnect
 
 
 def test_a_code_two_firms_of_one_system_carry_links_only_equal_names(duck: duckdb.DuckDBPyConnection, scene: Scene) -> None:
-    scene.crm("C1", "广州华恒科技有限公司", uscc=ONE)
-    scene.crm("C2", "广州永昌医药有限公司", uscc=ONE)
+    scene.crm("C1", "广州华恒科技有限公司", uscc=ONE, phone="13100000001")
+    scene.crm("C2", "广州永昌医药有限公司", uscc=ONE, phone="13200000002")
     scene.account("A2", "K2", "永昌医药（广州）有限公司", uscc=ONE)
     assert linked(duck, scene) == {frozenset({"crm/gd/C1"}), frozenset({"crm/gd/C2", "billing/gd/K2"})}
     assert "contested_code" in signals(duck)
 
 
 def test_a_code_on_one_unrelated_firm_in_each_province_merges_neither(duck: duckdb.DuckDBPyConnection, scene: Scene) -> None:
-    scene.crm("C1", "广州华恒科技有限公司", uscc=ONE)
-    scene.crm("C1", "南京永昌医药有限公司", uscc=ONE, province="js")
+    scene.crm("C1", "广州华恒科技有限公司", uscc=ONE, address="广州市天河路1号")
+    scene.crm("C1", "南京永昌医药有限公司", uscc=ONE, address="南京市中山路2号", province="js")
     assert len(linked(duck, scene)) == 2
+
+
+@pytest.mark.parametrize("known", [{}, {"phone": "13100000001"}, {"address": "广州市天河路1号"}])
+def test_a_renamed_firm_is_one_under_both_names(duck: duckdb.DuckDBPyConnection, scene: Scene, known: dict[str, str]) -> None:
+    scene.crm("C1", "广州华恒科技有限公司", uscc=ONE, **known)
+    scene.crm("C2", "广州永昌医药有限公司", uscc=ONE, **known)
+    scene.order("O1", "D1", "广州华恒科技有限公司", uscc=ONE)
+    assert linked(duck, scene) == {frozenset({"crm/gd/C1", "crm/gd/C2", "orders/gd/D1"})}
 
 
 def test_branches_stay_apart_from_their_head_office_and_from_each_other(duck: duckdb.DuckDBPyConnection, scene: Scene) -> None:

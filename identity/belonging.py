@@ -1,0 +1,56 @@
+"""What suggests that one record stands under another: group → company → branch. Never identity: a branch is a customer of its own
+(DOMAIN §5). Who is whose parent in the end is said in `identity.hierarchy`.
+
+| kind | a record stands under another because |
+|---|---|
+| `group_system` | the group system names its parent |
+| `branch_code` | it is a branch by its name, and carries the code of an office of that name |
+| `branch_name` | it bears another's full name and a branch's tail (企业名称登记管理规定, art. 13) |
+"""
+
+from __future__ import annotations
+
+import duckdb
+
+_EDGES = """
+create or replace table hierarchy_edge as
+with recorded as (
+    select distinct child.node as child, parent.node as parent, 'group_system' as kind,
+        'group customer ' || parent.customer_key || ' is named as parent' as evidence
+    from reference_row child
+    join node parent on parent.system = child.system and parent.province = child.province
+        and parent.customer_key = child.parent_key
+    where child.parent_key is not null
+), office as (
+    select record.node, customer_group.component, record.uscc, record.place, record.core as head
+    from record join customer_group using (node) where record.core is not null and coalesce(record.branch, '') = ''
+), branch as (
+    select record.node, customer_group.component, record.branch, record.place,
+        case when record.uscc_reason in ('valid', 'pilot') then record.uscc end as uscc,
+        left(record.core, length(record.core) - length(record.branch)) as head
+    from record join customer_group using (node) where coalesce(record.branch, '') <> ''
+), by_code as (
+    select branch.node, min(office.node), 'branch_code', 'carries the code of the office of its name; tail ' || any_value(branch)
+    from branch join office on office.uscc = branch.uscc and office.head = branch.head group by branch.node
+), fitting as (
+    select branch.node, branch.branch, office.node as owner, office.component,
+        case when branch.place = office.place then 0 else 1 end as place
+    from branch join office using (head)
+    where branch.place = '' or office.place = '' or left(office.place, length(branch.place)) = branch.place
+        or left(branch.place, length(office.place)) = office.place
+), nearest as (
+    select * from fitting qualify rank() over (partition by node order by place) = 1
+), by_name as (
+    select node, min(owner), 'branch_name', 'bears the full name of its owner; tail ' || any_value(branch)
+    from nearest group by node having count(distinct component) = 1
+), every as (select * from recorded union all select * from by_code union all select * from by_name)
+select every.child, every.parent, every.kind, every.evidence from every
+join customer_group below on below.node = child join customer_group above on above.node = parent
+where below.component <> above.component
+"""
+
+
+def find_belonging(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes `hierarchy_edge` (`child, parent` nodes, `kind`, `evidence`) from `record`, `reference_row` and `customer_group`.
+    A branch whose full name is several customers' belongs to none of them by name."""
+    connection.execute(_EDGES)

@@ -1,0 +1,139 @@
+"""The model's weight of pairs of contents, by Splink on DuckDB, and a store of those already known.
+
+A weight is a function of two contents and of the model; nothing of the night goes into it. So a pair scored once is kept in
+Parquet under the hub's home (safe to lose), and only pairs with a new side are scored again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import duckdb
+from splink import DuckDBAPI
+from splink import Linker as SplinkLinker
+
+from identity.comparing import COMPARED, MULTIPLE, model
+from identity.settings import IdentitySettings
+from store.duck import literal
+
+
+class Scorer(Protocol):
+    """Makes `weighed` (`content_l, content_r, weight` in bits, the prior included) from `content` and `asked`."""
+
+    def __call__(self, connection: duckdb.DuckDBPyConnection, settings: IdentitySettings) -> None: ...
+
+
+def score_in_duckdb(connection: duckdb.DuckDBPyConnection, settings: IdentitySettings) -> None:
+    """Splink's own scoring, in the connection that holds the tables."""
+    with _quiet():
+        api = DuckDBAPI(connection)
+        columns = ", ".join(("content", *COMPARED, MULTIPLE))
+        connection.execute(f"create or replace view splink_content as select {columns} from content")
+        connection.execute(
+            "create or replace table splink_pair as "
+            "select '0' as match_key, content_l as join_key_l, content_r as join_key_r from asked"
+        )
+        linker = SplinkLinker(api.register("splink_content"), model(settings))
+        linker.table_management.register_blocked_pairs_for_predict(api.register("splink_pair"))
+        scored = linker.inference.predict(warning_mode="never")
+        connection.execute(
+            "create or replace table weighed as select least(content_l, content_r) as content_l, "
+            f"greatest(content_l, content_r) as content_r, match_weight as weight from {scored.physical_name}"
+        )
+        linker.table_management.delete_tables_created_by_splink_from_db()  # type: ignore[no-untyped-call]
+        connection.execute("drop view splink_content; drop table splink_pair")
+
+
+def score(
+    connection: duckdb.DuckDBPyConnection,
+    settings: IdentitySettings,
+    scorer: Scorer = score_in_duckdb,
+    *,
+    memory: Path | None = None,
+) -> None:
+    """Makes `content_pair` (`content_l, content_r, weight`) from `candidate` and `node_content`. `memory`: a folder in which
+    weights are kept from run to run; what it does not know is scored and added to it."""
+    connection.execute(_WANTED)
+    known = _file_of(memory, settings) if memory else None
+    _recall(connection, known)
+    connection.execute(_ASKED)
+    scorer(connection, settings)
+    connection.execute(_ANSWERED)
+    if known:
+        _remember(connection, known)
+    connection.execute("drop table wanted; drop table known; drop table asked; drop table weighed")
+
+
+_WANTED = """
+create or replace table wanted as
+select distinct least(one.content, other.content) as content_l, greatest(one.content, other.content) as content_r
+from candidate join node_content one on one.node = candidate.a join node_content other on other.node = candidate.b
+"""
+_KNOWN = """
+create or replace table known as
+select one.content as content_l, other.content as content_r, kept.weight
+from {kept} kept join content one on one.hash = kept.hash_l join content other on other.hash = kept.hash_r
+semi join wanted on wanted.content_l = least(one.content, other.content)
+    and wanted.content_r = greatest(one.content, other.content)
+"""
+_NOTHING_KNOWN = "create or replace table known (content_l integer, content_r integer, weight double)"
+_ASKED = """
+create or replace table asked as
+select content_l, content_r from wanted
+anti join known on wanted.content_l = least(known.content_l, known.content_r)
+    and wanted.content_r = greatest(known.content_l, known.content_r)
+"""
+_ANSWERED = """
+create or replace table content_pair as
+select least(content_l, content_r) as content_l, greatest(content_l, content_r) as content_r, weight from known
+union all select content_l, content_r, weight from weighed
+"""
+_REMEMBERED = """
+copy (
+    select one.hash as hash_l, other.hash as hash_r, weight
+    from content_pair join content one on one.content = content_l join content other on other.content = content_r
+) to {file} (format parquet)
+"""
+
+
+def _file_of(memory: Path, settings: IdentitySettings) -> Path:
+    """One file a model: other weights, another file."""
+    said = settings.model_dump_json(include={"model", "prior", "weights"})
+    return memory / f"weights-{hashlib.sha256(said.encode()).hexdigest()[:16]}.parquet"
+
+
+def _recall(connection: duckdb.DuckDBPyConnection, file: Path | None) -> None:
+    if file and file.exists():
+        try:
+            connection.execute(_KNOWN.format(kept=f"read_parquet({literal(file)})"))
+        except duckdb.Error:
+            # A file that cannot be read costs time, never a result.
+            file.unlink(missing_ok=True)
+        else:
+            return
+    connection.execute(_NOTHING_KNOWN)
+
+
+def _remember(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+    """Only what this night used is kept: the store grows with the population, not with the nights."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_suffix(".tmp")
+    connection.execute(_REMEMBERED.format(file=literal(draft)))
+    draft.replace(file)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Splink tells of every step; a task's log need not."""
+    logger = logging.getLogger("splink")
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

@@ -1,0 +1,110 @@
+"""How far a registered code may be believed: whose it is, judged by who carries it (`code_trust`).
+
+| trust | the code is |
+|---|---|
+| `firm` | one firm's |
+| `by_branch` | a head office's, which its branches carry too: each tail by itself |
+| `contested` | carried by two firms of one source that other facts tell apart: only an equal name decides |
+| `junk` | carried by `limits.strangers` unrelated firms or more: nobody's |
+
+Two names under one code are one firm renamed where they share a telephone, an address or a licence, where one is a slip of the
+other, or where nothing speaks against it; a clerk's mistake shows in facts that differ.
+"""
+
+from __future__ import annotations
+
+import duckdb
+
+from identity.components import components
+from identity.settings import IdentitySettings
+
+# Names under one code that are looked at one by one; a code with more is junk whatever they are.
+LOOKED_AT = 60
+
+_NODE_CODES = """
+create or replace table node_code as
+select node, 'uscc' as kind, uscc as code from record where uscc_reason in ('valid', 'pilot')
+union all
+select node, 'org_code', case when org_reason = 'valid' then org_code else taxpayer_org end from record
+where org_reason = 'valid' or taxpayer_org is not null;
+
+insert into signal
+with several as (
+    select node, 'uscc' as kind, count(distinct uscc) as codes from folded_row
+    where uscc_reason in ('valid', 'pilot') group by node having codes > 1
+    union all
+    select node, 'org_code', count(distinct org_code) as codes from folded_row where org_reason = 'valid'
+    group by node having codes > 1
+)
+select 'several_codes_for_one_customer', system, province, customer_key, kind || ': ' || codes
+from several join node using (node);
+"""
+# One row a name (by its first two characters) under a code that several names carry.
+_BEARERS = f"""
+create or replace table code_usage as
+select kind, code, node, system, province, core, left(core, 2) as head, coalesce(branch, '') as branch, phone,
+    street || '|' || coalesce(detail, '') as place, licence
+from node_code join record using (node);
+
+create or replace table code_heads as
+select kind, code, count(distinct head) as heads from code_usage group by all having heads > 1;
+
+create or replace table bearer as
+select row_number() over (order by kind, code, head)::integer as node, kind, code, head, min(core) as core,
+    list(distinct phone) filter (phone is not null) as phones, list(distinct place) filter (place is not null) as places,
+    list(distinct licence) filter (licence is not null) as licences, list(distinct system) as systems
+from code_usage join code_heads using (kind, code) where heads <= {LOOKED_AT} and head is not null group by kind, code, head;
+
+create or replace table bearer_pair as
+select one.node as a, other.node as b, one.kind, one.code,
+    list_has_any(one.phones, other.phones) or list_has_any(one.places, other.places)
+        or list_has_any(one.licences, other.licences) as shares,
+    coalesce(len(one.phones) > 0 and len(other.phones) > 0 or len(one.places) > 0 and len(other.places) > 0
+        or len(one.licences) > 0 and len(other.licences) > 0, false) as comparable,
+    contains(one.core, other.head) or contains(other.core, one.head)
+        or (least(length(one.core), length(other.core)) >= 4 and levenshtein(one.core, other.core) <= 1) as slip
+from bearer one join bearer other on one.kind = other.kind and one.code = other.code and one.node < other.node;
+"""
+_ONE_FIRM = "(select a, b from bearer_pair where coalesce(shares, false) or slip)"
+_TRUST = """
+create or replace table code_trust as
+with of_source as (
+    select kind, code, system, count(distinct component) as strangers from (
+        select kind, code, unnest(systems) as system, component from bearer join bearer_group using (node)
+    ) group by all
+), widest as (
+    select kind, code, max(strangers) as strangers from of_source group by all
+), spoken_against as (
+    select kind, code, bool_or(comparable) as comparable from bearer_pair
+    join bearer_group one on one.node = a join bearer_group other on other.node = b
+    where one.component <> other.component group by all
+), of_instance as (
+    select kind, code, system, province, count(distinct branch) filter (branch <> '') as tails from code_usage group by all
+), counted as (
+    select kind, code, count(*) as nodes, bool_or(branch <> '') and bool_or(branch = '' and core is not null) as mixed
+    from code_usage group by all
+)
+select counted.kind, counted.code, counted.nodes,
+    case when coalesce(heads, 0) > {looked_at} or coalesce(strangers, 0) >= {strangers} then 'junk'
+        when coalesce(strangers, 0) > 1 and coalesce(comparable, false) then 'contested'
+        when mixed or here.tails > 1 then 'by_branch' else 'firm' end as trust
+from counted
+join (select kind, code, max(tails) as tails from of_instance group by all) here using (kind, code)
+left join code_heads using (kind, code)
+left join widest using (kind, code)
+left join spoken_against using (kind, code);
+
+insert into signal
+select trust || '_code', null, null, null, kind || ' ' || code || ' carried by ' || nodes from code_trust where trust <> 'firm';
+"""
+
+
+def judge_codes(connection: duckdb.DuckDBPyConnection, settings: IdentitySettings) -> None:
+    """Makes `node_code` (`node, kind, code`) and `code_trust` (`kind, code, nodes, trust`) from `record`; adds to `signal`."""
+    connection.execute(_NODE_CODES)
+    connection.execute(_BEARERS)
+    components(connection, "bearer", _ONE_FIRM, "bearer_group")
+    connection.execute(_TRUST.format(strangers=settings.limits.strangers, looked_at=LOOKED_AT))
+    connection.execute(
+        "drop table code_usage; drop table code_heads; drop table bearer; drop table bearer_pair; drop table bearer_group"
+    )
