@@ -1,8 +1,8 @@
 """The staging of one batch: a few threads split, type and write blocks, one Parquet file a block.
 
-Decoding, parsing, typing and writing release Python's lock, so threads use every core and no child process is needed. Each
-thread types all its blocks by one query that reads them as they are split: planning the typing of a wide contract takes
-as long as typing a hundred thousand of its rows.
+Decoding, parsing, typing and writing release Python's lock, so threads use every core and no child process is needed. A
+thread types several blocks by one query that reads them as they are split: planning the typing of a wide contract takes
+as long as typing tens of thousands of its rows.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -33,7 +34,8 @@ from schemas.batch import Layout
 from schemas.contract import Contract, Type
 
 WORKERS = min(4, os.cpu_count() or 1)
-ROWS_AT_ONCE = 100_000
+ROWS_AT_ONCE = 20_000
+BLOCKS_A_QUERY = 6  # DuckDB reads ahead of what is taken from it without a bound of its own
 
 
 @dataclass(frozen=True)
@@ -97,12 +99,16 @@ class _Typist:
 
     work: _Work
     taken: deque[tuple[int, TextRows]] = field(default_factory=deque)
+    finished: bool = False
     failure: BaseException | None = None
 
     def run(self) -> list[tuple[Path, int]]:
         schema = text_schema(self.work.contract)
-        typed = _typed(self.work.contract, pa.RecordBatchReader.from_batches(schema, self._batches(schema)))
-        written = [_write(self.work, number, rows, table) for number, rows, table in self._by_block(typed)]
+        connection = session(threads=1)
+        written = []
+        while not self.finished:
+            typed = _typed(connection, self.work.contract, pa.RecordBatchReader.from_batches(schema, self._batches(schema)))
+            written += [_write(self.work, number, rows, table) for number, rows, table in self._by_block(typed)]
         if self.failure is not None:
             raise self.failure
         return written
@@ -110,14 +116,17 @@ class _Typist:
     def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         """Read by DuckDB in the middle of its query: an error that passed through it would come out without its kind."""
         try:
-            while (job := self.work.take()) is not None:
-                number, split = job
-                rows = split()
+            for _ in range(BLOCKS_A_QUERY):
+                job = self.work.take()
+                if job is None:
+                    self.finished = True
+                    return
+                number, rows = job[0], job[1]()
                 if rows.table.num_rows:
                     self.taken.append((number, rows))
-                    yield from rows.table.select(schema.names).cast(schema).to_batches()
+                    yield from rows.table.select(schema.names).cast(schema).to_batches(ROWS_AT_ONCE)
         except BaseException as error:  # noqa: BLE001 (raised again by `run`)
-            self.failure = error
+            self.failure, self.finished = error, True
             self.work.failed = True
 
     def _by_block(self, typed: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, TextRows, pa.Table]]:
@@ -134,10 +143,10 @@ class _Typist:
                     parts = []
 
 
-def _typed(contract: Contract, texts: pa.RecordBatchReader) -> pa.RecordBatchReader:
-    connection = session(threads=1)
+def _typed(connection: duckdb.DuckDBPyConnection, contract: Contract, texts: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
     connection.register("block", texts)
-    return connection.sql(typed_rows(contract, "block")).to_arrow_reader(ROWS_AT_ONCE)
+    yield from connection.sql(typed_rows(contract, "block")).to_arrow_reader(ROWS_AT_ONCE)
+    connection.unregister("block")
 
 
 def _write(work: _Work, number: int, rows: TextRows, typed: pa.Table) -> tuple[Path, int]:
@@ -158,8 +167,9 @@ def _write(work: _Work, number: int, rows: TextRows, typed: pa.Table) -> tuple[P
 
 def _write_nothing(work: _Work) -> tuple[Path, int]:
     empty = TextRows(text_schema(work.contract).empty_table(), lambda _: [])
-    typed = _typed(work.contract, pa.RecordBatchReader.from_batches(empty.table.schema, []))
-    return _write(work, 0, empty, typed.read_all())
+    connection = session(threads=1)
+    connection.register("block", empty.table)
+    return _write(work, 0, empty, connection.sql(typed_rows(work.contract, "block")).to_arrow_table())
 
 
 def _sources(typed: pa.Table, rows: TextRows) -> pa.Array:
