@@ -72,24 +72,32 @@ select component, 'BC' || lpad(number::varchar, 8, '0'), true from given;
 create or replace table customer_of as
 select node, customer_id from customer_group join group_id using (component);
 """
-# Why each source customer is where it is: for each rule, the value shared and the first of those it is shared with.
-_ROWS = """
-create or replace table crosswalk_new as
+# Why each source customer is where it is: for each rule, the value shared and the first of those it is shared with. Text joined
+# place by place: an ordered aggregate of the same takes ten times as long, and memory that cannot be spilled (measured).
+_REASONS = """
+create or replace temp table reason as
 with both_ways as (
     select a as node, b as other, rule, value from edge union all select b, a, rule, value from edge
-), reason as (
+), shared as (
     select node, rule, value, min(other) as other from both_ways group by all
-), evidence as (
-    select reason.node, list(
-        {{'rule': rule, 'with': system || '/' || province || '/' || customer_key, 'value': value}}
-        order by coalesce(nullif(list_position({rules}, rule), 0), 99), rule, value
-    ) as reasons
-    from reason join node on node.node = reason.other group by reason.node
+), numbered as (
+    select *, row_number() over (
+        partition by node order by coalesce(nullif(list_position({rules}, rule), 0), 99), rule, value
+    ) as place from shared
 )
-select node.system, node.province, node.customer_key, group_id.customer_id,
-    coalesce(evidence.reasons[1].rule, 'alone') as rule, coalesce(to_json(evidence.reasons), '[]'::json)::varchar as evidence
-from node join customer_group using (node) join group_id using (component) left join evidence using (node)
+select numbered.node, place, rule, '{{"rule":' || to_json(rule) || ',"with":'
+    || to_json(other.system || '/' || other.province || '/' || other.customer_key) || ',"value":'
+    || coalesce(to_json(value), 'null') || '}}' as said
+from numbered join node other on other.node = numbered.other where place <= {kept}
 """
+_ROWS = """
+create or replace table crosswalk_new as
+select node.system, node.province, node.customer_key, customer_of.customer_id,
+    coalesce(reason_1.rule, 'alone') as rule, '[' || concat_ws(',', {said}) || ']' as evidence
+from node join customer_of using (node) {joins}
+"""
+REASONS_KEPT = 6
+"""Of one record, the strongest."""
 
 
 def read_history(connection: duckdb.DuckDBPyConnection) -> None:
@@ -101,7 +109,10 @@ def read_history(connection: duckdb.DuckDBPyConnection) -> None:
 def assign(connection: duckdb.DuckDBPyConnection) -> None:
     """Makes `crosswalk_new` and `customer_of` (node → id) from `node`, `customer_group`, `edge` and the crosswalk's `history`."""
     connection.execute(_IDS)
-    connection.execute(_ROWS.format(rules=RULES))
+    connection.execute(_REASONS.format(rules=RULES, kept=REASONS_KEPT))
+    places = range(1, REASONS_KEPT + 1)
+    joins = " ".join(f"left join (from reason where place = {n}) reason_{n} using (node)" for n in places)
+    connection.execute(_ROWS.format(said=", ".join(f"reason_{n}.said" for n in places), joins=joins))
 
 
 def surviving_id(store: Connection, customer_id: str) -> str:

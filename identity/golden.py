@@ -32,45 +32,49 @@ STEWARD = "steward"
 _VALUES: Mapping[str, str] = {"uscc": "folded_uscc", "org_code": "folded_org_code"}
 _VALIDITY: Mapping[str, str] = {"uscc": "uscc_validity", "org_code": "org_validity", "parent_customer_id": "parent_validity"}
 
+# Rows numbered in the order of their keys: what no criterion tells apart goes to the smallest. Sorted without their contents.
+_PLACES = """
+create or replace temp table row_place as
+select source_row.rowid as source, component, row_number() over (order by node, source_key, entity) as place
+from source_row join node using (system, province, customer_key) join customer_group using (node)
+"""
 # NULL validity: no value. A junk code, or one of the wrong length, is nobody's; it stays in the source's own record.
 _SOURCE = """
 create or replace table golden_source as
-select row.*, crosswalk_new.customer_id, uscc.code as folded_uscc, org.code as folded_org_code,
+select row.*, row_place.component, row_place.place, uscc.code as folded_uscc, org.code as folded_org_code,
     parent.parent_id as parent_customer_id, parent.place as parent_validity,
     case when uscc_trust.trust = 'junk' then null when uscc_trust.trust = 'contested' then 2
         else case uscc.reason when 'valid' then 0 when 'pilot' then 1 when 'check_digit' then 3 end end as uscc_validity,
     case when org_trust.trust = 'junk' then null when org_trust.trust = 'contested' then 2
-        else case org.reason when 'valid' then 0 when 'check_digit' then 3 end end as org_validity,
-    row_number() over (order by row.province, row.source_key, row.entity, row.system) as place
+        else case org.reason when 'valid' then 0 when 'check_digit' then 3 end end as org_validity
 from source_row row
-join crosswalk_new using (system, province, customer_key)
+join row_place on row_place.source = row.rowid
 left join uscc_fold uscc on uscc.text = row.uscc
 left join org_fold org on org.text = row.org_code
 left join code_trust uscc_trust on uscc_trust.kind = 'uscc' and uscc_trust.code = uscc.code
 left join code_trust org_trust on org_trust.kind = 'org_code' and org_trust.code = org.code
 left join parent_of parent using (system, province, customer_key)
 """
-_CRITERIA: Mapping[Criterion, str] = {
-    Criterion.VALIDITY: "{validity}",
-    Criterion.TRUST: "list_position({systems}, system)",
-    Criterion.RECENCY: "-epoch_us(coalesce(source_version, timestamptz '1970-01-01'))",
-    Criterion.COMPLETENESS: "-length({value})",
+# Each criterion as a number, the smaller the better, and the bits it takes. A value's merit is its criteria in their order and
+# its row's place, packed into one integer: minima of integers are found fifteen at once, in memory that does not grow.
+_CRITERIA: Mapping[Criterion, tuple[str, int]] = {
+    Criterion.VALIDITY: ("{validity}", 7),
+    Criterion.TRUST: ("{trust}", 3),
+    Criterion.RECENCY: ("greatest(0, 4503599627370495 - coalesce(epoch_us(source_version), 0))", 52),
+    Criterion.COMPLETENESS: ("(1023 - least(1023, length({value})))", 10),
 }
-# The order of an attribute's values, best first; the last of it is the row's place, so that no two are equal.
-_CANDIDATE = """
-select customer_id, '{name}' as attribute, {value} as value, [{order}, place]::bigint[] as merit, place
-from golden_source where list_contains({systems}, system) and {value} is not null and {validity} is not null
+_PLACE_BITS = 32
+_MERITS = "create or replace view merit as select component, {merits} from golden_source"
+_BEST = """
+create or replace temp table best as select component, {best} from merit group by component;
+create or replace temp table contest as
+with runner_up as (select component, {second} from merit join best using (component) group by component)
+select * from best join runner_up using (component)
 """
 _WINNERS = """
-insert into winner
-with candidate as ({candidate}),
-ranked as (
-    select customer_id, count(*) as candidates, min(merit, 2) as best from candidate group by customer_id
-)
-select customer_id, '{name}', best[1][-1], candidates,
-    case when candidates = 1 then 'only' else {criteria}[list_position(list_transform(list_zip(best[1], best[2]),
-        lambda pair: pair[1] <> pair[2]), true)] end
-from ranked
+create or replace table winner as
+select contest.component, customer_id, attribute, place, candidates, rule
+from ({winners}) contest join group_id using (component)
 """
 # A value belongs to the id it was given for. While that id is another's, it counts for the customer that has the id's home.
 _PINNED = """
@@ -133,30 +137,48 @@ def survive(connection: duckdb.DuckDBPyConnection) -> None:
     rank(connection)
     value = " ".join(f"when '{name}' then row.{_VALUES.get(name, name)}" for name in GOLDEN_ATTRIBUTES)
     connection.execute(_PROVENANCE.format(steward=STEWARD, value=f"case winner.attribute {value} end"))
-    cells = ", ".join(f"max(value) filter (attribute = '{name}') as {name}" for name in GOLDEN_ATTRIBUTES)
+    cells = ", ".join(f"any_value(value) filter (attribute = '{name}') as {name}" for name in GOLDEN_ATTRIBUTES)
     fields = ", ".join(f"'{name}': {name}" for name in GOLDEN_ATTRIBUTES)
     connection.execute(_RECORDS.format(cells=cells, names=", ".join(GOLDEN_ATTRIBUTES), fields=fields))
 
 
 def rank(connection: duckdb.DuckDBPyConnection) -> None:
     """Makes `golden_source` and `winner` (`customer_id, attribute, place, candidates, rule`) of what the sources say."""
+    connection.execute(_PLACES)
     connection.execute(_SOURCE)
-    connection.execute(
-        "create or replace table winner (customer_id varchar, attribute varchar, place bigint, candidates bigint, rule varchar)"
+    declared = list(survivorship().items())
+    connection.execute(_MERITS.format(merits=", ".join(f"{merit(name, how)} as of_{name}" for name, how in declared)))
+    names = [name for name, _ in declared]
+    best = ", ".join(f"min(of_{name}) as best_{name}, count(of_{name}) as count_{name}" for name in names)
+    second = ", ".join(f"min(of_{name}) filter (of_{name} > best_{name}) as second_{name}" for name in names)
+    connection.execute(_BEST.format(best=best, second=second))
+    connection.execute(_WINNERS.format(winners=" union all ".join(_winner(name, how) for name, how in declared)))
+
+
+def merit(name: str, how: Survivorship) -> str:
+    """SQL over `golden_source`: how good a row's value of the attribute is, the smaller the better; NULL where it has none."""
+    value, validity = _VALUES.get(name, name), _VALIDITY.get(name, "0")
+    trust = " ".join(f"when '{system}' then {place}" for place, system in enumerate(how.systems))
+    packed = "0::hugeint"
+    for criterion in how.decide:
+        expression, bits = _CRITERIA[criterion]
+        number = expression.format(value=value, validity=validity, trust=f"case system {trust} end")
+        packed = f"(({packed}) << {bits}) + {number}"
+    systems = ", ".join(f"'{system}'" for system in how.systems)
+    present = f"system in ({systems}) and {value} is not null and {validity} is not null"
+    return f"case when {present} then (({packed}) << {_PLACE_BITS}) + place end"
+
+
+def _winner(name: str, how: Survivorship) -> str:
+    """SQL over `contest`: the row that won the attribute, and the first criterion in which it beat the next best."""
+    below, tests = _PLACE_BITS, []
+    for criterion in reversed(how.decide):
+        tests.append(f"when best_{name} >> {below} <> second_{name} >> {below} then '{criterion.value}'")
+        below += _CRITERIA[criterion][1]
+    # The criteria were packed most decisive first: the widest shift that still differs is the one that decided.
+    decided = " ".join(reversed(tests))
+    return (
+        f"select component, '{name}' as attribute, (best_{name} & {(1 << _PLACE_BITS) - 1})::bigint as place, "
+        f"count_{name} as candidates, case when second_{name} is null then 'only' {decided} else 'key' end as rule "
+        f"from contest where best_{name} is not null"
     )
-    for name, declared in survivorship().items():
-        criteria = "[" + ", ".join(f"'{criterion.value}'" for criterion in declared.decide) + ", 'key']"
-        connection.execute(_WINNERS.format(name=name, candidate=candidate(name, declared), criteria=criteria))
-
-
-def candidate(name: str, declared: Survivorship) -> str:
-    """SQL over `golden_source` for every value an attribute could take: `customer_id, attribute, value, merit, place`; of two,
-    the one of smaller merit is the better."""
-    facts = {
-        "name": name,
-        "value": _VALUES.get(name, name),
-        "validity": _VALIDITY.get(name, "0"),
-        "systems": "[" + ", ".join(f"'{system}'" for system in declared.systems) + "]",
-    }
-    order = ", ".join(_CRITERIA[criterion].format(**facts) for criterion in declared.decide)
-    return _CANDIDATE.format(order=order, **facts)
