@@ -72,6 +72,10 @@ DERIVED: dict[str, tuple[str, ...]] = {
 RULE_RUNS = ("seq", "rule_id", "cycle", "subjects", "breaks", "money_fen", "tolerance", "passed")
 """`recon.rule_run` is only ever added to: a publication's digest covers every run up to it."""
 
+BREAK_LIVES = ("break_id", "cause", "customer_id", "refs", "opened_cycle", "closed_cycle", "returned", "waiver_id")
+RULE_VERDICTS = ("seq", "rule_id", "warned", "waived", "undetermined")
+"""What came to breaks and rule runs later; digests of their own, so that older publications' still hold."""
+
 
 IDENTITY_EVENTS = ("recorded_from", "customer_id", "kind", "other_id", "records", "cause")
 """So is `core.identity_event`."""
@@ -102,6 +106,9 @@ def derived_digests(connection: Connection, derived_seq: int) -> dict[str, str]:
     connection.execute(text("set local timezone = 'UTC'"))
     visible = f"hub.visible(recorded_from, recorded_to, {derived_seq})"
     digests = {name: digest(connection, name, columns, visible) for name, columns in DERIVED.items()}
+    digests["recon.breaks, their lives"] = digest(connection, "recon.breaks", BREAK_LIVES, visible)
+    verdicts = digest(connection, "recon.rule_run", RULE_VERDICTS, f"seq <= {derived_seq}")
+    digests["recon.rule_run, their verdicts"] = verdicts
     logs = {
         "recon.rule_run": (RULE_RUNS, f"seq <= {derived_seq}"),
         "core.identity_event": (IDENTITY_EVENTS, f"recorded_from <= {derived_seq}"),

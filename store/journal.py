@@ -14,6 +14,10 @@ JOURNALED: dict[str, tuple[str, ...]] = {
     "current_publication": ("one_row",),
     "identity_run": ("seq",),
     "steward_decision": ("decision_id",),
+    "break_act": ("act_id",),
+    "waiver": ("waiver_id",),
+    "period_signature": ("signature_id",),
+    "outbox": ("outbox_id",),
 }
 """Ledger tables of schema `hub` and their keys. Their rows change only together with a `record`."""
 

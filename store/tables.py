@@ -7,18 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Date,
-    Index,
-    Integer,
-    Table,
-    Text,
-    UniqueConstraint,
-    text,
-)
+from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Table, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.types import TypeEngine
 
@@ -48,6 +37,7 @@ from store.tables_identity import (
     steward_decision,
     steward_value,
 )
+from store.tables_reconcile import break_act, breaks, outbox, period_signature, rule_run, signed_figure, waiver
 
 __all__ = [
     "ENTITY_TABLES",
@@ -55,6 +45,7 @@ __all__ = [
     "SCHEMAS",
     "attempt",
     "batch",
+    "break_act",
     "breaks",
     "clock",
     "crosswalk",
@@ -70,14 +61,18 @@ __all__ = [
     "journal",
     "metadata",
     "missing_feed",
+    "outbox",
+    "period_signature",
     "publication",
     "publication_batch",
     "quarantine",
     "review_pair",
     "rule_run",
+    "signed_figure",
     "steward_decision",
     "steward_value",
     "tombstone",
+    "waiver",
 ]
 
 SCHEMAS = ("hub", "core", "recon", "portal_v1", "audit", "work")
@@ -153,44 +148,6 @@ golden_provenance = Table(
     number("candidates", nullable=True),
     *recorded(),
     schema="core",
-)
-
-breaks = Table(
-    "breaks",
-    metadata,
-    text_column("break_id", key=True),
-    text_column("rule_id"),
-    text_column("severity"),
-    text_column("province", nullable=True),
-    Column("subject", JSONB, nullable=False),
-    text_column("left_value", nullable=True),
-    text_column("right_value", nullable=True),
-    number("money_fen", nullable=True),
-    Column("state", Text, nullable=False, server_default=text("'open'")),
-    text_column("owner", nullable=True),
-    moment("due_at", nullable=True),
-    text_column("first_seen_cycle"),
-    text_column("last_seen_cycle"),
-    Column("reopened", Integer, nullable=False, server_default=text("0")),
-    Column("details", JSONB, nullable=False, server_default=text("'{}'")),
-    *recorded(),
-    Index(None, "rule_id"),
-    schema="recon",
-)
-
-rule_run = Table(
-    "rule_run",
-    metadata,
-    number("seq", key=True),
-    text_column("rule_id", key=True),
-    text_column("cycle"),
-    number("subjects"),
-    number("breaks"),
-    number("money_fen"),
-    text_column("tolerance"),
-    Column("passed", Boolean, nullable=False),
-    moment("ran_at"),
-    schema="recon",
 )
 
 
