@@ -10,6 +10,7 @@ import typer
 
 from cli.output import as_json, console, errors_told, show
 from cli.reconcile import reconcile_app
+from cli.steward import steward_app
 from hub.logging import configure
 from hub.settings import settings
 
@@ -23,6 +24,7 @@ app = typer.Typer(
 quarantine_app = typer.Typer(help="Rows that were refused, with their reason; and their replay.", invoke_without_command=True)
 app.add_typer(quarantine_app, name="quarantine")
 app.add_typer(reconcile_app, name="reconcile")
+app.add_typer(steward_app, name="steward")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Province = Annotated[str | None, typer.Option(help="Only this province, for example gd.")]

@@ -37,11 +37,13 @@ ConnectionSource = Callable[[str], Connection]
 
 @dataclass(frozen=True)
 class Settings:
-    """`home` holds everything the hub writes beside the store; `store_url` None means the embedded server."""
+    """`home` holds everything the hub writes beside the store; `store_url` None means the embedded server. `four_eyes`: a
+    steward's decision waits for a second person's yes."""
 
     home: Path
     store_url: str | None
     landing_url: str
+    four_eyes: bool = False
 
     @property
     def stage_dir(self) -> Path:
@@ -61,7 +63,15 @@ class Settings:
 def settings() -> Settings:
     home = Path(os.environ.get("BSSHUB_HOME") or ".bsshub").resolve()
     landing = os.environ.get("BSSHUB_LANDING_URL") or (home / "landing").as_uri()
-    return Settings(home, os.environ.get("BSSHUB_STORE_URL") or None, landing)
+    return Settings(home, os.environ.get("BSSHUB_STORE_URL") or None, landing, _switched_on("BSSHUB_FOUR_EYES"))
+
+
+def _switched_on(name: str) -> bool:
+    """Raises FixConnection for a word that is neither yes nor no: a safeguard must not be off by a slip of the pen."""
+    word = os.environ.get(name, "").strip().lower()
+    if word not in {"", "0", "no", "off", "false", "1", "yes", "on", "true"}:
+        raise FixConnection(f"{name} is {word!r}; allowed: 1, yes, on, true, 0, no, off, false")
+    return word in {"1", "yes", "on", "true"}
 
 
 def connection_id(system: str, province: str) -> str:

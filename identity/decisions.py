@@ -37,6 +37,14 @@ class Verdict(StrEnum):
     UNSURE = "unsure"
 
 
+def verdict_of(word: str) -> Verdict:
+    """Raises NotFound, which lists the verdicts there are."""
+    try:
+        return Verdict(word)
+    except ValueError:
+        raise NotFound(f"no verdict {word!r}; known: {', '.join(Verdict)}", verdict=word) from None
+
+
 @dataclass(frozen=True, order=True)
 class Record:
     """A source customer, written `system/province/key`."""

@@ -143,13 +143,19 @@ def _new_batches(connection: Connection, after: int, seq: int) -> Sequence[int]:
 
 
 def _inputs(connection: Connection, cycle: str, seq: int, missing: Sequence[str]) -> str:
-    """What a publication is a function of: the night, who is missing, and the newest load that changed anything."""
+    """What a publication is a function of: the night, who is missing, the newest load that changed anything, and the newest
+    change of what stewards decided."""
     changed = text("""
         select coalesce(max(b.loaded_seq), 0) from hub.batch b
         where b.loaded_seq <= :seq and (b.inserted + b.updated + b.deleted + b.vanished > 0
             or exists (select from hub.batch older where older.superseded_by = b.batch_id))""")
     newest = connection.execute(changed, {"seq": seq}).scalar_one()
-    return hashlib.sha256(json.dumps([cycle, int(newest), list(missing)]).encode()).hexdigest()
+    decided = text("""
+        select coalesce(max(changed), 0) from hub.steward_decision, unnest(array[effective_from, effective_to]) as changed
+        where changed <= :seq""")
+    last_decision = connection.execute(decided, {"seq": seq}).scalar_one()
+    parts = [cycle, int(newest), list(missing), *([int(last_decision)] if last_decision else [])]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _publication(row: RowMapping) -> Publication:
