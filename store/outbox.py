@@ -1,0 +1,44 @@
+"""Requests to the systems, written in the transaction that decides them; sending them is `delivery`'s."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection
+from sqlalchemy.dialects.postgresql import insert
+
+from hub.periods import now
+from store import journal, tables
+
+
+def request(
+    connection: Connection,
+    *,
+    key: str,
+    system: str,
+    province: str | None,
+    kind: str,
+    payload: Mapping[str, object],
+    by: str,
+    break_id: str | None = None,
+) -> int | None:
+    """Writes a request in state `pending`; its id, or None where one of this idempotency `key` was written before.
+
+    `payload` is what the system is asked, without any secret: an address or a password is the connection's to know.
+    """
+    values = {
+        "idempotency_key": key,
+        "target_system": system,
+        "province": province,
+        "kind": kind,
+        "payload": dict(payload),
+        "requested_by": by,
+        "requested_at": now(),
+        "break_id": break_id,
+    }
+    statement = insert(tables.outbox).values(values).on_conflict_do_nothing().returning(tables.outbox.c.outbox_id)
+    outbox_id = connection.execute(statement).scalar()
+    if outbox_id is None:
+        return None
+    journal.record(connection, "requested", "outbox", outbox_id)
+    return int(outbox_id)
