@@ -40,14 +40,30 @@ IDENTITY_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "product": ("product_id_crm", "customer_key", "account_no"),
 }  # fmt: skip
 RECONCILE_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "account": ("account_no", "customer_no_billing", "account_status", "opened_on", "customer_id_crm"),
+    "customer": ("customer_key", "customer_status", "manager_id", "group_id_group", "customer_id_crm"),
+    "contact": ("contact_id", "customer_key"),
+    "agreement": ("contract_no", "customer_key"),
+    "account": ("account_no", "customer_no_billing", "account_status", "opened_on", "closed_on", "customer_id_crm"),
     "product": (
-        "product_id_crm", "customer_key", "account_no", "product_status", "started_on", "ended_on", "monthly_price_fen",
+        "product_id_crm", "customer_key", "contract_no", "account_no", "offering", "product_status", "started_on", "ended_on",
+        "monthly_price_fen", "service_digest",
     ),
-    "product_order": ("order_no", "product_id_crm", "order_action", "order_state"),
-    "bill": ("bill_no", "account_no", "bill_month", "item_count", "total_fen"),
-    "bill_item": ("bill_no", "account_no", "product_id_crm", "charge_item", "amount_fen", "charged_from"),
+    "resource": ("resource_id", "product_id_crm", "resource_kind", "resource_status"),
+    "product_order": (
+        "order_no", "product_id_crm", "customer_id_crm", "order_action", "order_state", "ordered_at", "completed_at", "price_fen",
+    ),
+    "work_order": ("work_order_no", "order_no", "work_order_state", "finished_at"),
+    "production_job": ("job_no", "customer_key", "order_no", "product_id_crm", "job_state", "finished_on"),
+    "bill": ("bill_no", "account_no", "bill_month", "item_count", "total_fen", "tax_fen"),
+    "payment": ("payment_no", "account_no", "bill_no", "amount_fen", "payment_kind", "paid_at"),
+    "bill_item": (
+        "bill_no", "account_no", "product_id_crm", "charge_item", "quantity", "price_fen", "amount_fen", "tax_fen",
+        "charged_from", "charged_to",
+    ),
 }  # fmt: skip
+
+# What an extract holds in place of a personal column: equal where the column is equal, and no more than that.
+DERIVED: Mapping[tuple[str, str], str] = {("product", "service_digest"): "md5(service_no)"}
 
 
 @dataclass(frozen=True)
@@ -110,16 +126,17 @@ def read_store(connection: duckdb.DuckDBPyConnection, table: str, query: str) ->
 
 
 def _visible(entity: str, names: Sequence[str], seq: int, fact_batches: Sequence[int]) -> str:
-    unknown = set(names) - {column.name for column in ENTITIES[entity].columns}
+    unknown = {name for name in names if (entity, name) not in DERIVED} - {column.name for column in ENTITIES[entity].columns}
     if unknown:
         raise ValueError(f"core.{entity} has no columns {sorted(unknown)}")
+    read = [f"{DERIVED[entity, name]} as {name}" if (entity, name) in DERIVED else name for name in names]
     if entity in FACTS:
         batches = ", ".join(str(int(batch)) for batch in fact_batches) or "null"
-        selected = ", ".join((*LINEAGE, *names))
+        selected = ", ".join((*LINEAGE, *read))
         return (
             f"select {selected} from core.{entity} where batch_id in ({batches}) and (recorded_to is null or recorded_to > {seq})"
         )
-    selected = ", ".join((*LINEAGE, "source_version", *names))
+    selected = ", ".join((*LINEAGE, "source_version", *read))
     return (
         f"select {selected} from core.{entity} where not is_deleted "
         f"and recorded_from <= {seq} and (recorded_to is null or recorded_to > {seq})"

@@ -1,6 +1,6 @@
 """Runs rules over the extract: each one statement, what it finds brought into one shape.
 
-| `found` | |
+| `finding` | |
 |---|---|
 | `rule_id`, `severity`, `province`, `month` | `month` NULL where the rule's grain is none |
 | `subject`, `details` | JSON text, keys in the order jsonb keeps them |
@@ -25,7 +25,7 @@ from reconcile.rule import Ref, Rule
 DEADLINE = time(16)
 
 _TABLES = """
-create or replace table found_raw (
+create or replace table finding_raw (
     rule_id varchar, severity varchar, province varchar, month varchar, subject varchar, left_value varchar,
     right_value varchar, money_fen bigint, cause varchar, holder varchar, holder_key varchar, refs varchar, owner varchar,
     due_at timestamptz, details varchar, undetermined boolean
@@ -38,34 +38,37 @@ insert into judged
 select '{rule_id}', province, subjects from ({base}) where {present}
 """
 _JUDGE = """
-insert into found_raw
+insert into finding_raw
 select '{rule_id}', '{severity}', province, {month}, {subject}::varchar, left_value, right_value, money_fen, {cause},
-    {holder}, {holder_key}, {refs}::varchar, '{owner}', timestamptz '{due_at}', {details}::varchar, undetermined
+    {holder}, {holder_key}, {refs}::varchar, '{owner}', timestamptz '{due_at}', {details}::varchar,
+    coalesce({undetermined}, false)
 from ({found}) where province in (select province from judged where rule_id = '{rule_id}')
 """
-_FOUND = """
-create or replace table found as
+_FINDING = """
+create or replace table finding as
 select raw.* exclude (holder, holder_key), holder.customer_id
-from found_raw raw left join holder on holder.kind = raw.holder and holder.province = raw.province and holder.key = raw.holder_key
+from finding_raw raw
+left join holder on holder.kind = raw.holder and holder.province = raw.province and holder.key = raw.holder_key
 """
 
 
 def judge(connection: duckdb.DuckDBPyConnection, rules: Iterable[Rule], cycle: str) -> None:
-    """Makes `found`, what each rule finds, and `judged` (`rule_id, province, subjects`), what each rule looked at.
+    """Makes `finding`, what each rule finds, and `judged` (`rule_id, province, subjects`), what each rule looked at.
 
     Needs the tables of `reconcile.shared`. Rules may read the night as `getvariable('night')` (a date).
     """
     connection.execute(_TABLES)
     connection.execute(f"set variable night = date '{first_day(cycle).isoformat()}'")
     for rule in rules:
-        present = " and ".join(f"province in (select province from present where entity = '{name}')" for name in rule.needs)
-        connection.execute(_JUDGED.format(rule_id=rule.rule_id, base=rule.base, present=present))
+        present = [f"province in (select province from present where entity = '{name}')" for name in rule.needs]
+        judged = _JUDGED.format(rule_id=rule.rule_id, base=rule.base, present=" and ".join(present) or "true")
+        connection.execute(judged)
         connection.execute(statement(rule, cycle))
-    connection.execute(_FOUND)
+    connection.execute(_FINDING)
 
 
 def statement(rule: Rule, cycle: str) -> str:
-    """The rule's one statement: what it finds, in the shape of `found`."""
+    """The rule's one statement: what it finds, in the shape of `finding`."""
     return _JUDGE.format(
         rule_id=rule.rule_id,
         severity=rule.severity.value,
@@ -76,6 +79,7 @@ def statement(rule: Rule, cycle: str) -> str:
         holder_key=rule.customer or "null",
         refs=_refs(rule.refs),
         details=_json(rule.details),
+        undetermined=_undetermined(rule),
         owner=rule.owner_role,
         due_at=_deadline(cycle, rule.deadline_days).isoformat(),
         found=rule.found,
@@ -96,6 +100,11 @@ def _refs(refs: Iterable[Ref]) -> str:
         row = f"{{'entity': '{ref.entity}', 'system': '{ref.system}', 'province': province, 'source_key': k}}"
         lists.append(f"[{row} for k in coalesce({keys}, []) if k is not null]")
     return f"to_json(flatten([{', '.join(lists)}]))" if lists else "'[]'"
+
+
+def _undetermined(rule: Rule) -> str:
+    young = f"touched_at >= getvariable('night') - interval {rule.grace_days} day"
+    return f"({rule.undetermined}) or {young}" if rule.grace_days else rule.undetermined
 
 
 def _deadline(cycle: str, days: int) -> datetime:

@@ -1,14 +1,19 @@
-"""The life of a break: seen first and last, closed when the data agrees again, opened again when it does not.
+"""The life of a break as data moves it: seen first and last, closed when the data agrees again, opened again when it does not.
 
 A break's id follows from its rule and its subject, so every run finds the same break. It is closed only by a run of its rule
 over its province and month in which the subject agreed and no row of it was in quarantine; that a rule did not run proves
-nothing. What a person said of a break (state, owner) stays.
+nothing. What people said of a break (`reconcile.life`: state, owner, deadline) stays, with one exception: what was accepted
+was accepted of the values shown then, so that a break whose values change afterwards is open again.
+
+A waiver (`reconcile.waivers`) covers breaks that open while it runs, in the nights it runs: they are listed, have no deadline
+and count against no tolerance. When it ends, what is still found is due as if it had just been opened.
 """
 
 from __future__ import annotations
 
 import duckdb
 
+from identity.extract import read_store
 from identity.versions import Changes, Versioned, find_changes, read_open
 
 BREAKS = Versioned(
@@ -16,25 +21,56 @@ BREAKS = Versioned(
     key=("break_id",),
     values=(
         "rule_id", "severity", "province", "subject", "left_value", "right_value", "money_fen", "state", "owner", "due_at",
-        "first_seen_cycle", "last_seen_cycle", "reopened", "details",
+        "first_seen_cycle", "last_seen_cycle", "reopened", "details", "cause", "customer_id", "refs", "opened_cycle",
+        "closed_cycle", "returned", "waiver_id",
     ),
-    json=("subject", "details"),
+    json=("subject", "details", "refs"),
 )  # fmt: skip
+_WAIVERS = """
+select waiver_id, rule_id, province, customer_id, subject::text as subject, starts_cycle from hub.waiver
+where withdrawn_at is null and starts_cycle <= '{cycle}' and expires_cycle >= '{cycle}'
+"""
+# Of the values shown then; others are another matter.
+_ACCEPTED = """coalesce(known.state = 'accepted' and (known.left_value, known.right_value, known.money_fen)
+    is not distinct from (numbered.left_value, numbered.right_value, numbered.money_fen), false)"""
+_SEEN = """
+create or replace table seen as
+with numbered as (
+    select 'B' || sha256(rule_id || '|' || province || '|' || subject)[:16] as break_id, * from finding
+), covered as (
+    select numbered.break_id, min(waiver.waiver_id) as waiver_id
+    from numbered
+    join waiver on waiver.rule_id = numbered.rule_id and coalesce(waiver.province = numbered.province, true)
+        and (waiver.customer_id is null or waiver.customer_id = numbered.customer_id)
+        and json_contains(numbered.subject, waiver.subject)
+    left join breaks_known known on known.break_id = numbered.break_id and known.state <> 'closed'
+    where known.break_id is null or known.opened_cycle >= waiver.starts_cycle
+    group by numbered.break_id
+)
+select numbered.*, covered.waiver_id, {accepted} as accepted
+from numbered left join covered using (break_id) left join breaks_known known on known.break_id = numbered.break_id
+"""
 _WANTED = """
 create or replace table breaks_new as
-with seen as (
-    select 'B' || sha256(rule_id || '|' || province || '|' || subject)[:16] as break_id, * from found
-), open_breaks as (
-    select seen.break_id, seen.rule_id, seen.severity, seen.province, seen.subject, seen.left_value, seen.right_value,
-        seen.money_fen, case when known.state is null or known.state = 'closed' then 'open' else known.state end as state,
-        coalesce(known.owner, seen.owner) as owner,
-        case when known.state is null or known.state = 'closed' then seen.due_at else known.due_at end as due_at,
-        coalesce(known.first_seen_cycle, '{cycle}') as first_seen_cycle,
-        greatest(known.last_seen_cycle, '{cycle}') as last_seen_cycle,
-        coalesce(known.reopened, 0) + case when known.state = 'closed' then 1 else 0 end as reopened, seen.details
+with met as (
+    select seen.*, known.state as known_state, known.owner as known_owner, known.due_at as known_due_at,
+        known.first_seen_cycle, known.last_seen_cycle, known.opened_cycle, known.reopened, known.returned,
+        known.waiver_id as known_waiver,
+        known.state = 'closed' or (known.state = 'accepted' and not seen.accepted) as opens_again
     from seen left join breaks_known known using (break_id) where not seen.undetermined
+), open_breaks as (
+    select break_id, rule_id, severity, province, subject, left_value, right_value, money_fen,
+        case when known_state is null or opens_again then 'open' else known_state end as state,
+        coalesce(known_owner, owner) as owner,
+        case when waiver_id is not null then null
+            when known_state is null or opens_again or known_waiver is not null then due_at else known_due_at end as due_at,
+        coalesce(first_seen_cycle, '{cycle}') as first_seen_cycle, greatest(last_seen_cycle, '{cycle}') as last_seen_cycle,
+        case when known_state is null or opens_again then '{cycle}' else opened_cycle end as opened_cycle,
+        null::varchar as closed_cycle, coalesce(reopened, 0) + coalesce(opens_again, false)::int as reopened,
+        coalesce(returned, 0) as returned, waiver_id, details, cause, customer_id, refs
+    from met
 ), agreed as (
-    select known.* replace ('closed' as state)
+    select known.* replace ('closed' as state, '{cycle}' as closed_cycle)
     from breaks_known known semi join judged using (rule_id, province) anti join seen using (break_id)
     where known.state <> 'closed'
         and (known.month is null or (known.province, known.month) in (select (province, month) from kept))
@@ -43,9 +79,18 @@ select * from open_breaks union all by name select * exclude (month) from agreed
 """
 
 
-def age(connection: duckdb.DuckDBPyConnection, cycle: str) -> Changes:
-    """Carries the ledger's breaks over to what was `found`; makes the changes to write (`identity.versions`)."""
+def meet(connection: duckdb.DuckDBPyConnection, cycle: str) -> None:
+    """Makes `seen`, what was found with the id of its break and the waiver that covers it, and `breaks_known`, the ledger's.
+
+    Needs `finding` and `judged` (`reconcile.judge`). Nobody may write breaks between this and `age`.
+    """
     read_open(connection, BREAKS)
     connection.execute("create or replace table breaks_known as select *, subject ->> '$.month' as month from breaks_current")
+    read_store(connection, "waiver", _WAIVERS.format(cycle=cycle))
+    connection.execute(_SEEN.format(accepted=_ACCEPTED))
+
+
+def age(connection: duckdb.DuckDBPyConnection, cycle: str) -> Changes:
+    """Carries the ledger's breaks over to what was `seen`; makes the changes to write (`identity.versions`)."""
     connection.execute(_WANTED.format(cycle=cycle))
     return find_changes(connection, BREAKS, "breaks_new", partial=True)

@@ -32,10 +32,13 @@ class Rule:
     """One comparison of two systems.
 
     `found` selects, a row a subject that does not agree: `province`, the columns of `subject` (text; `month` `YYYYMM` where
-    the grain is a month), `left_value`, `right_value` (text), `money_fen` (BIGINT, at stake, ≥ 0), the columns of `details`
-    and of `refs`, and `undetermined` (the disagreement may come from rows in quarantine: neither a break, nor proof that one
-    is gone). `base` selects `province` and `subjects`: how many were judged there. `needs` are the entities both sides come
-    from: a province without any row of one of them is not judged.
+    the grain is a month), `left_value`, `right_value` (text), `money_fen` (BIGINT, at stake, ≥ 0), the columns of `details`,
+    of `refs`, of `cause` and `customer`, and `touched_at` where there is a grace period. `base` selects `province` and
+    `subjects`: how many were judged there. `needs` are the entities both sides come from: a province without any row of one
+    of them is not judged.
+
+    `undetermined`: an SQL expression over the columns of `found`: the disagreement may come from rows in quarantine
+    (`is_withheld(feed, province, key)`), so it is neither a break nor proof that one is gone.
 
     `cause`: an SQL expression over the columns of `found`, the text that breaks of one cause share (`account:gd|A123`); breaks
     of different rules that look at the same money share it too. `customer`: the column of `found` that tells whose break it
@@ -44,8 +47,8 @@ class Rule:
     `tolerance` is the share of the base within which the rule passes; every case is listed all the same; from `warns_above`
     (share of the base) on, it passes with a warning. Above `stops_above` (share of the base; critical rules only) nothing is
     published, unless no more than `stops_floor` cases do it: a handful in a small base is work for a person, no reason to
-    withhold a night. `grace_days`: how long after the last touch a disagreement may be work in progress; `found` leaves
-    younger ones out. `deadline_days`: explained by T+n 16:00.
+    withhold a night. `grace_days`: for so long after `touched_at` (timestamptz) a disagreement may be work in progress,
+    and is undetermined. `deadline_days`: explained by T+n 16:00.
     """
 
     rule_id: str
@@ -67,6 +70,7 @@ class Rule:
     customer: str | None = None
     refs: tuple[Ref, ...] = ()
     details: tuple[str, ...] = ()
+    undetermined: str = "false"
     tolerance: Decimal = Decimal(0)
     warns_above: Decimal | None = None
     stops_above: Decimal | None = None

@@ -18,18 +18,23 @@ from reconcile.rule import Rule
 from reconcile.rules import RULES
 from store import sequence
 
+RUN_COLUMNS = ("cycle", "subjects", "breaks", "money_fen", "tolerance", "passed", "warned", "waived", "undetermined")
+
 
 @dataclass(frozen=True)
 class RuleOutcome:
-    """What one rule saw: `breaks` of `subjects` judged, the money at stake, and what quarantine leaves undetermined."""
+    """What one rule saw: `breaks` of `subjects` judged, the money at stake; beside them, what quarantine leaves undetermined
+    and what a waiver covers. `warned`: within the tolerance, and within its warning band."""
 
     rule_id: str
     subjects: int
     breaks: int
     money_fen: int
     undetermined: int
+    waived: int
     tolerance: str
     passed: bool
+    warned: bool
     stops: bool
 
 
@@ -74,10 +79,11 @@ def reconcile(
         with open_extract(engine, seq, RECONCILE_COLUMNS, batches) as own:
             return reconcile(engine, seq, cycle, batches, periods, rules=rules, extract=own)
     connection = extract.connection
-    shared.prepare(connection, batches, periods)
+    shared.prepare(connection, extract.seq, batches, periods)
     judge(connection, rules, cycle)
-    outcomes = tuple(_outcome(connection, rule) for rule in rules)
     with alone(engine, "reconcile") as store:
+        ledger.meet(connection, cycle)
+        outcomes = tuple(_outcome(connection, rule) for rule in rules)
         changes = ledger.age(connection, cycle)
         runs = [outcome for outcome in outcomes if not _known_run(store, cycle, outcome)]
         written_at = sequence.current(store)
@@ -92,17 +98,23 @@ def reconcile(
 
 
 def _outcome(connection: duckdb.DuckDBPyConnection, rule: Rule) -> RuleOutcome:
+    counts = "not undetermined and waiver_id is null"
     row = connection.execute(
-        "select count(*) filter (not undetermined), coalesce(sum(money_fen) filter (not undetermined), 0)::bigint, "
-        "count(*) filter (undetermined), (select coalesce(sum(subjects), 0)::bigint from judged where rule_id = ?) "
-        "from found where rule_id = ?",
+        f"select count(*) filter ({counts}), coalesce(sum(money_fen) filter ({counts}), 0)::bigint, "
+        "count(*) filter (undetermined), count(*) filter (not undetermined and waiver_id is not null), "
+        f"count(*) filter ({counts} and accepted), "
+        "(select coalesce(sum(subjects), 0)::bigint from judged where rule_id = ?) from seen where rule_id = ?",
         [rule.rule_id, rule.rule_id],
     ).fetchone()
-    breaks, money_fen, undetermined, subjects = (int(value) for value in row or ())
+    breaks, money_fen, undetermined, waived, accepted, subjects = (int(value) for value in row or ())
     allowed = int(rule.tolerance * subjects)
     tolerance = f"≤ {rule.tolerance * 100:f}%" if rule.tolerance else "0"
-    stops = rule.stops_above is not None and breaks > max(rule.stops_above * subjects, Decimal(rule.stops_floor))
-    return RuleOutcome(rule.rule_id, subjects, breaks, money_fen, undetermined, tolerance, breaks <= allowed, stops)
+    # What a person has accepted withholds no night: else nobody could let one go.
+    bound = None if rule.stops_above is None else max(rule.stops_above * subjects, Decimal(rule.stops_floor))
+    stops = bound is not None and breaks - accepted > bound
+    passed = breaks <= allowed
+    warned = passed and rule.warns_above is not None and breaks > rule.warns_above * subjects
+    return RuleOutcome(rule.rule_id, subjects, breaks, money_fen, undetermined, waived, tolerance, passed, warned, stops)
 
 
 def _reason(rule: Rule, outcome: RuleOutcome) -> str:
@@ -125,30 +137,22 @@ def _lives(connection: duckdb.DuckDBPyConnection) -> tuple[int, int, int]:
 def _known_run(store: Connection, cycle: str, outcome: RuleOutcome) -> bool:
     """True where the rule's last recorded run was of this night and saw the same."""
     last = store.execute(
-        text(
-            "select cycle, subjects, breaks, money_fen, tolerance, passed from recon.rule_run "
-            "where rule_id = :rule order by seq desc limit 1"
-        ),
+        text(f"select {', '.join(RUN_COLUMNS)} from recon.rule_run where rule_id = :rule order by seq desc limit 1"),
         {"rule": outcome.rule_id},
     ).one_or_none()
-    saw = (cycle, outcome.subjects, outcome.breaks, outcome.money_fen, outcome.tolerance, outcome.passed)
-    return last is not None and tuple(last) == saw
+    return last is not None and last._asdict() == _run(cycle, outcome)
 
 
 def _record_run(store: Connection, cycle: str, seq: int, outcome: RuleOutcome) -> None:
+    values = {"seq": seq, "rule_id": outcome.rule_id, **_run(cycle, outcome)}
     store.execute(
         text(
-            "insert into recon.rule_run (seq, rule_id, cycle, subjects, breaks, money_fen, tolerance, passed, ran_at) "
-            "values (:seq, :rule_id, :cycle, :subjects, :breaks, :money_fen, :tolerance, :passed, clock_timestamp())"
+            f"insert into recon.rule_run ({', '.join(values)}, ran_at) "
+            f"values ({', '.join(f':{name}' for name in values)}, clock_timestamp())"
         ),
-        {
-            "seq": seq,
-            "rule_id": outcome.rule_id,
-            "cycle": cycle,
-            "subjects": outcome.subjects,
-            "breaks": outcome.breaks,
-            "money_fen": outcome.money_fen,
-            "tolerance": outcome.tolerance,
-            "passed": outcome.passed,
-        },
+        values,
     )
+
+
+def _run(cycle: str, outcome: RuleOutcome) -> dict[str, object]:
+    return {name: cycle if name == "cycle" else getattr(outcome, name) for name in RUN_COLUMNS}

@@ -2,14 +2,21 @@
 
 | table | a row is |
 |---|---|
+| `charge` | what one bill charges one account for one product in one month: `items`, `amount_fen`, `tax_fen`, `untaxed` (items without tax), `rent_fen`, `discount_fen`, and the lines that are not quantity times price (`wrong_lines`, `wrong_fen`, `wrong_by_fen`, `abs_wrong_fen`) |
+| `rent` | one rent item: `item_no`, `bill_no`, `product_id_crm`, `month`, `quantity`, `price_fen`, `amount_fen`, `charged_from`, `charged_to` |
+| `product_month` | what one product was charged on one account in one month |
+| `bill_sum` | the accepted items of one bill |
 | `kept` | one (`province`, `month`) whose bill items the candidate holds and the run judges |
-| `product_month` | what one product was charged on one account in one month: `items`, `amount_fen` |
-| `bill_sum` | the accepted items of one bill: `items`, `amount_fen` |
-| `withheld` | one word (`feed`, `province`, `token`) of a row in quarantine: whoever it names may be missing for that reason |
+| `account_charge` | what one account was charged in the last month judged |
+| `payer` | one customer (`customer_key`, golden `customer_id`) whose `products` one account pays for |
+| `linked_group` | a CRM customer and a group customer that name each other, or one the other, and no third |
+| `withheld` | one word (`feed`, `province`, `token`) of a row in quarantine; `is_withheld(feed, province, key)` asks for one |
 | `golden` | which golden customer a source customer is |
 | `holder` | whose (`customer_id`) a product, an account or a CRM customer (`kind`: the name of its key) is |
+| `nightly_picture` | the last whole picture of a nightly feed: rows and fen `accepted`, and of the one before, `previous` |
+| `controlled` | a loaded delivery with the sender's control totals, and what was received |
 | `present` | one (`entity`, `province`) of which the extract holds a row |
-"""
+"""  # noqa: E501  (a table's row is one line)
 
 from __future__ import annotations
 
@@ -18,21 +25,60 @@ from collections.abc import Sequence
 import duckdb
 
 from identity.extract import read_store
+from schemas.contract import Mode
+from schemas.contracts import CONTRACTS
 
-WITHHOLDING_FEEDS = ("bill_item", "product_order")
+WITHHOLDING_FEEDS = (
+    "account", "bill", "bill_item", "contract", "customer", "group_customer", "product_instance", "product_order", "resource",
+    "work_order",
+)  # fmt: skip
 SHORTEST_KEY = 4
+RENT = "('recurring', 'circuit')"
 
+_CHARGE = f"""
+create or replace table charge as
+select province, bill_no, account_no, product_id_crm, month::varchar as month, items, amount_fen::bigint as amount_fen,
+    coalesce(tax_fen, 0)::bigint as tax_fen, untaxed, coalesce(rent_fen, 0)::bigint as rent_fen,
+    coalesce(discount_fen, 0)::bigint as discount_fen, wrong_lines, coalesce(wrong_fen, 0) as wrong_fen,
+    coalesce(wrong_by_fen, 0) as wrong_by_fen, coalesce(abs_wrong_fen, 0) as abs_wrong_fen
+from (
+    select province, bill_no, account_no, product_id_crm, year(charged_from) * 100 + month(charged_from) as month,
+        count(*) as items, sum(amount_fen) as amount_fen, sum(tax_fen) as tax_fen, count(*) - count(tax_fen) as untaxed,
+        sum(amount_fen) filter (charge_item in {RENT}) as rent_fen,
+        sum(amount_fen) filter (charge_item = 'discount') as discount_fen,
+        count(*) filter (wrong_by <> 0) as wrong_lines, sum(amount_fen) filter (wrong_by <> 0) as wrong_fen,
+        sum(wrong_by) filter (wrong_by <> 0) as wrong_by_fen, sum(abs(wrong_by)) filter (wrong_by <> 0) as abs_wrong_fen
+    from (
+        select *, case when charge_item not in {RENT} then amount_fen - quantity::hugeint * price_fen end as wrong_by
+        from core.bill_item
+    ) line group by all
+) summed
+"""
+_RENT = f"""
+create or replace table rent as
+select province, (year(charged_from) * 100 + month(charged_from))::varchar as month, bill_no, product_id_crm,
+    source_key as item_no, quantity, price_fen, amount_fen, charged_from, charged_to
+from core.bill_item where charge_item in {RENT}
+"""
 _SUMS = """
 create or replace table product_month as
-select province, strftime(charged_from, '%Y%m') as month, product_id_crm, account_no,
-    count(*) as items, sum(amount_fen)::bigint as amount_fen
-from core.bill_item group by all;
+select province, month, product_id_crm, account_no, sum(items)::bigint as items, sum(amount_fen)::bigint as amount_fen,
+    sum(rent_fen)::bigint as rent_fen, sum(discount_fen)::bigint as discount_fen, min(bill_no) as bill_no
+from charge group by province, month, product_id_crm, account_no;
 
 create or replace table bill_sum as
-select province, bill_no, count(*) as items, sum(amount_fen)::bigint as amount_fen from core.bill_item group by all;
+select province, bill_no, min(month) as month, min(account_no) as account_no, sum(items)::bigint as items,
+    sum(amount_fen)::bigint as amount_fen, sum(tax_fen)::bigint as tax_fen, sum(untaxed)::bigint as untaxed
+from charge group by province, bill_no;
 
 create or replace table kept as
 select distinct province, month from product_month where {judged};
+
+create or replace table account_charge as
+select province, account_no, arg_max(amount_fen, month) as amount_fen from (
+    select province, account_no, month, sum(amount_fen)::bigint as amount_fen
+    from product_month join kept using (province, month) group by province, account_no, month
+) monthly group by province, account_no;
 """
 # The raw bytes as text without decoding them: keys are ASCII, whatever else is broken in the row. PostgreSQL writes every
 # other byte as a backslash and three octal digits, which must not stick to the key beside it.
@@ -48,39 +94,92 @@ _TOKENS = f"""
 create or replace table withheld as
 select distinct feed, province, token
 from (select feed, province, unnest(string_split_regex(raw, '(\\\\[0-7]{{3}}|[^A-Za-z0-9_-])+')) as token from withheld_row)
-where length(token) >= {SHORTEST_KEY}
+where length(token) >= {SHORTEST_KEY};
+
+create or replace macro is_withheld(of_feed, of_province, of_key) as exists (
+    select 1 from withheld where withheld.feed = of_feed and withheld.province = of_province and withheld.token = of_key
+)
 """
-_HOLDER = """
+_GOLDEN = "select system, province, customer_key, customer_id from core.crosswalk where recorded_to is null"
+_CUSTOMERS = """
+create or replace table payer as
+select product.province, product.account_no, product.customer_key, any_value(golden.customer_id) as customer_id,
+    count(*) as products
+from core.product product
+left join golden on golden.system = 'crm' and golden.province = product.province
+    and golden.customer_key = product.customer_key
+where product.account_no is not null group by product.province, product.account_no, product.customer_key;
+
 create or replace table holder as
-with known as (select province, customer_key as key, customer_id from golden where system = 'crm'),
-product_of as (select province, product_id_crm, account_no, customer_key from core.product)
-select 'customer_key' as kind, province, key, customer_id from known
+select 'customer_key' as kind, province, customer_key as key, customer_id from golden where system = 'crm'
 union all
-select 'product_id_crm', product_of.province, product_id_crm, customer_id
-from product_of join known on known.province = product_of.province and known.key = product_of.customer_key
+select 'product_id_crm', product.province, product.product_id_crm, golden.customer_id
+from core.product product join golden on golden.system = 'crm' and golden.province = product.province
+    and golden.customer_key = product.customer_key
 union all
 select 'account_no', account.province, account.account_no, coalesce(any_value(own.customer_id), min(payer.customer_id))
 from core.account account
 left join golden own on own.system = 'billing' and own.province = account.province
     and own.customer_key = account.customer_no_billing
-left join product_of on product_of.province = account.province and product_of.account_no = account.account_no
-left join known payer on payer.province = product_of.province and payer.key = product_of.customer_key
+left join payer on payer.province = account.province and payer.account_no = account.account_no
 group by account.province, account.account_no;
+
+create or replace table linked_group as
+with link as (
+    select province, customer_key, group_id_group as group_key from core.customer
+    where system = 'crm' and group_id_group is not null
+    union
+    select province, customer_id_crm, customer_key from core.customer where system = 'group' and customer_id_crm is not null
+)
+select province, customer_key, group_key from link
+qualify count(*) over (partition by province, customer_key) = 1 and count(*) over (partition by province, group_key) = 1;
+"""
+_PICTURES = """
+select distinct on (b.system, b.feed, b.province, b.period) b.system || '.' || b.feed as feed, b.province, b.period,
+    b.accepted, b.accepted_fen
+from hub.batch b
+where b.kind in ('full', 'initial') and b.loaded_seq <= {seq} and b.system || '.' || b.feed in ({feeds})
+order by b.system, b.feed, b.province, b.period, b.batch_id desc
+"""
+_LATEST = """
+create or replace table nightly_picture as
+select feed, province, period, accepted, accepted_fen,
+    lag(accepted) over feed_nights as previous, lag(accepted_fen) over feed_nights as previous_fen
+from picture window feed_nights as (partition by feed, province order by period)
+qualify row_number() over (partition by feed, province order by period desc) = 1
+"""
+_CONTROLLED = """
+select b.system || '.' || b.feed as feed, b.province, b.period, b.batch_id, (b.delivery #>> '{{control,rows}}')::bigint as
+    control_rows, (b.delivery #>> '{{control,amount_fen}}')::bigint as control_fen, b.received, b.received_fen, b.unreadable
+from hub.batch b
+where b.loaded_seq <= {seq} and (b.superseded_seq is null or b.superseded_seq > {seq})
+    and b.delivery #>> '{{control,rows}}' is not null
 """
 _ENTITIES = "select table_name from information_schema.tables where table_schema = 'core' and table_catalog = current_catalog()"
-_GOLDEN = "select system, province, customer_key, customer_id from core.crosswalk where recorded_to is null"
 
 
-def prepare(connection: duckdb.DuckDBPyConnection, batches: Sequence[int], periods: Sequence[str] | None) -> None:
-    """Makes the tables above. `periods`: the months to judge; None judges every month of `batches`."""
-    months = ", ".join(f"'{int(month)}'" for month in periods or ())
-    connection.execute(_SUMS.format(judged=f"month in ({months or 'null'})" if periods is not None else "true"))
+def prepare(connection: duckdb.DuckDBPyConnection, seq: int, batches: Sequence[int], periods: Sequence[str] | None) -> None:
+    """Makes the tables above, of what counts at `seq`. `periods`: the months to judge; None judges every month of `batches`."""
     numbers = ", ".join(str(int(batch)) for batch in batches) or "null"
     feeds = ", ".join(f"'{feed}'" for feed in WITHHOLDING_FEEDS)
     read_store(connection, "withheld_row", _WITHHELD.format(feeds=feeds, batches=numbers))
-    connection.execute(_TOKENS)
     read_store(connection, "golden", _GOLDEN)
-    connection.execute(_HOLDER)
+    whole = [c.feed_id for c in CONTRACTS.values() if c.period == "daily" and c.mode is Mode.FULL]
+    pictures = ", ".join(f"'{feed}'" for feed in whole)
+    read_store(connection, "picture", _PICTURES.format(seq=int(seq), feeds=pictures))
+    read_store(connection, "controlled", _CONTROLLED.format(seq=int(seq)))
+    derive(connection, periods)
+
+
+def derive(connection: duckdb.DuckDBPyConnection, periods: Sequence[str] | None) -> None:
+    """Makes what follows from `core.*` and from what was read of the store (`withheld_row`, `golden`, `picture`)."""
+    connection.execute(_CHARGE)
+    connection.execute(_RENT)
+    months = ", ".join(f"'{int(month)}'" for month in periods or ())
+    connection.execute(_SUMS.format(judged=f"month in ({months or 'null'})" if periods is not None else "true"))
+    connection.execute(_TOKENS)
+    connection.execute(_CUSTOMERS)
+    connection.execute(_LATEST)
     entities = [name for (name,) in connection.execute(_ENTITIES).fetchall()]
     each = " union all ".join(f"select distinct '{name}' as entity, province from core.{name}" for name in entities)
     connection.execute(f"create or replace table present as {each}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 
 from simulator.dirt import DirtRates
 from simulator.entities import (
@@ -66,18 +67,48 @@ class BrokenRow:
     row: dict[str, object]
 
 
+ACCOUNT_KINDS = ("account_unknown", "account_closed", "account_shared", "account_duplicate")
+
+
 @dataclass(slots=True)
 class Pinned:
-    """Source keys that carry an injected contradiction; no event of a later night may touch them."""
+    """Source keys that carry an injected contradiction; no event of a later night may touch them.
+
+    `price_off`, `rent_off`, `line_off` are fen added to a product's unit price, rent and first usage line; `shown_start` is the
+    day CRM shows as its start; `stray_products` is account → a product nobody knows, charged on it.
+    """
 
     billed_after_end: set[str] = field(default_factory=set)
     never_ordered: set[str] = field(default_factory=set)
     never_billed: set[str] = field(default_factory=set)
     mapped_elsewhere: dict[str, str] = field(default_factory=dict)
+    planted: dict[str, dict[str, str]] = field(default_factory=dict)
+    products: set[str] = field(default_factory=set)
+    customers: set[str] = field(default_factory=set)
+    price_off: dict[str, int] = field(default_factory=dict)
+    rent_off: dict[str, int] = field(default_factory=dict)
+    line_off: dict[str, int] = field(default_factory=dict)
+    rent_repeated: set[str] = field(default_factory=set)
+    over_discounted: set[str] = field(default_factory=set)
+    unlike_peers: set[str] = field(default_factory=set)
+    shown_start: dict[str, date] = field(default_factory=dict)
+    stray_products: dict[str, str] = field(default_factory=dict)
 
     def product(self, key: str) -> bool:
         """True if the product carries a contradiction."""
-        return key in self.billed_after_end or key in self.never_ordered or key in self.never_billed
+        return key in self.products or key in self.billed_after_end or key in self.never_ordered or key in self.never_billed
+
+    def account(self, key: str) -> bool:
+        """True if the account carries a contradiction: no further product may be paid by it."""
+        return key in self.mapped_elsewhere or any(key in self.planted.get(kind, {}) for kind in ACCOUNT_KINDS)
+
+    def plant(self, kind: str, key: str, other: str = "") -> None:
+        """Records a contradiction of a kind under the key it is about, with the key or value that contradicts it."""
+        self.planted.setdefault(kind, {})[key] = other
+
+    def of(self, kind: str) -> dict[str, str]:
+        """What was planted of a kind, in the order of its keys."""
+        return dict(sorted(self.planted.get(kind, {}).items()))
 
 
 @dataclass(slots=True)

@@ -15,6 +15,10 @@ from simulator.layouts import BillingRow, Value
 from simulator.nights import BILLING_DUE_DAY, FIRST_NIGHT, at_time, day_of, month_before, month_bounds, night_index, share, stream
 
 TAX_PERCENT = 6
+FEWER_ITEMS, WRONG_TAX, OTHER_ACCOUNT = BILL_FAULTS = ("fewer_items", "wrong_tax", "other_account")
+WRONG_TAX_FEN = 17
+UNLIKE_PEERS_FEN = 50_000_000
+STRAY_FEN = 8_800
 AWKWARD_REGIONS = ("東区", "誠信", "運河", "瑋珅")
 _USAGE = ("流量通信费", "国内长途费", "本地通话费", "短信通信费", "增值业务费", "国际漫游费")
 _CHANNELS = ("10", "20", "30", "40", "50")
@@ -29,6 +33,7 @@ class Bill:
     items: list[BillingRow]
     true_total_fen: int
     differs_fen: int
+    fault: str
 
 
 def account_row(a: Account) -> BillingRow:
@@ -74,11 +79,28 @@ def wrong_totals(book: Book, month: str, accounts: list[str]) -> dict[str, int]:
     return {account: rng.choice((-1, 1)) * rng.randrange(100, 500_000) for account in chosen}
 
 
+def bill_faults(book: Book, month: str, accounts: list[str]) -> dict[str, str]:
+    """Accounts whose bills have another fault than their total, and which."""
+    rng = stream(book.seed, "bill faults", book.province, month)
+    rate = book.dirt.bill_faults
+    possible = [account for account in accounts if account not in book.pinned.planted.get("account_unknown", {})]
+    count = max(1, round(rate * len(possible))) if rate and len(possible) >= 2 * len(BILL_FAULTS) else 0
+    chosen = rng.sample(possible, count * len(BILL_FAULTS))
+    return {account: BILL_FAULTS[number % len(BILL_FAULTS)] for number, account in enumerate(chosen)}
+
+
+def another(book: Book, account: str) -> str:
+    """Another account of the province."""
+    known = [key for key, record in book.accounts.rows.items() if record.born == 0 and record.gone]
+    return known[(known.index(account) + 1) % len(known)]
+
+
 def bills(book: Book, month: str) -> Iterator[Bill]:
     """Every bill of a month in the order of its number."""
     first, last = month_bounds(month)
     by_account = billable(book, month)
     differing = wrong_totals(book, month, list(by_account))
+    faults = bill_faults(book, month, list(by_account))
     rng = stream(book.seed, "bills", book.province, month)
     item_number = 0
     for number, (account, products) in enumerate(by_account.items(), start=1):
@@ -88,13 +110,23 @@ def bills(book: Book, month: str) -> Iterator[Bill]:
             for charge in _charges(rng, book, product, (first, last)):
                 item_number += 1
                 items.append((f"{month}{item_number:010d}", bill_no, account, product.key, *charge))
+        stray = book.pinned.stray_products.get(account)
+        if stray:
+            item_number += 1
+            charge = ("1004", "一次性费用", "", 1, STRAY_FEN, STRAY_FEN, _tax(STRAY_FEN), first, last)
+            items.append((f"{month}{item_number:010d}", bill_no, account, stray, *charge))
         total = sum(int(str(item[9])) for item in items)
         tax = sum(int(str(item[10])) for item in items)
         issued = last + timedelta(days=1)
         differs = differing.get(account, 0)
         status = _bill_status(book, month, account)
-        row = (bill_no, account, month, len(items), total + differs, tax, issued, issued + timedelta(days=24), status)
-        yield Bill(row, items, total, differs)
+        fault = faults.get(account, "")
+        if fault == OTHER_ACCOUNT:
+            items[-1] = (*items[-1][:2], another(book, account), *items[-1][3:])
+        count = len(items) - (fault == FEWER_ITEMS)
+        tax += WRONG_TAX_FEN if fault == WRONG_TAX else 0
+        row = (bill_no, account, month, count, total + differs, tax, issued, issued + timedelta(days=24), status)
+        yield Bill(row, items, total, differs, fault)
 
 
 def _bill_status(book: Book, month: str, account: str) -> str:
@@ -113,17 +145,21 @@ def _charges(rng: random.Random, book: Book, product: Product, month: tuple[date
     end = last if product.ended_on is None or after_end else min(last, product.ended_on)
     days, of = (end - start).days + 1, (last - first).days + 1
     offering = BY_CODE[product.offering]
-    rent = product.price_fen if days == of else product.price_fen * days // of
+    pinned = book.pinned
+    price_fen = product.price_fen + pinned.price_off.get(product.key, 0)
+    rent = (price_fen if days == of else price_fen * days // of) + pinned.rent_off.get(product.key, 0)
 
     def charge(code: str, name: str, quantity: int, price: int, amount: int) -> tuple[Value, ...]:
         if rng.random() < book.dirt.awkward_characters:
             name = rng.choice(AWKWARD_REGIONS) + name
         return (code, name, product.service_no, quantity, price, amount, _tax(amount), start, end)
 
-    yield charge("1003" if offering.circuit else "1001", f"{offering.title}月租费", 1, product.price_fen, rent)
+    yield charge("1003" if offering.circuit else "1001", f"{offering.title}月租费", 1, price_fen, rent)
+    line_off = pinned.line_off.get(product.key, 0)
     for name in rng.sample(_USAGE, rng.choice((3, 3, 4, 4, 4, 5))):
         quantity, price = rng.randrange(1, 400), rng.randrange(5, 60)
-        yield charge("1002", name, quantity, price, quantity * price)
+        yield charge("1002", name, quantity, price, quantity * price + line_off)
+        line_off = 0
     drawn = rng.random()
     if drawn < 0.5:
         discount = -(rent * rng.choice((5, 10, 15, 20)) // 100)
@@ -131,6 +167,19 @@ def _charges(rng: random.Random, book: Book, product: Product, month: tuple[date
     if drawn > 0.7:
         fee = rng.randrange(10, 500) * 100
         yield charge("1004" if drawn < 0.95 else "1006", "一次性费用" if drawn < 0.95 else "违约金", 1, fee, fee)
+    for code, name, price, amount in _faults(book, product, rent):
+        yield (code, name, product.service_no, 1, price, amount, _tax(amount), start, end)
+
+
+def _faults(book: Book, product: Product, rent: int) -> Iterator[tuple[str, str, int, int]]:
+    """(item_code, name, price, amount) of what is charged to a product beyond what is right."""
+    pinned, offering = book.pinned, BY_CODE[product.offering]
+    if product.key in pinned.rent_repeated:
+        yield "1003" if offering.circuit else "1001", f"{offering.title}月租费", product.price_fen, rent
+    if product.key in pinned.over_discounted:
+        yield "1005", "大客户优惠减免", -rent - 100, -rent - 100
+    if product.key in pinned.unlike_peers:
+        yield "1002", "国际漫游费", UNLIKE_PEERS_FEN, UNLIKE_PEERS_FEN
 
 
 def billed_month(night: str) -> str:

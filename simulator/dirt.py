@@ -30,6 +30,10 @@ class DirtRates:
     active_unbilled: float = 0.0014
     invoice_differs: float = 0.005
     account_mapped_elsewhere: float = 0.005
+    billing_faults: float = 0.0004
+    bill_faults: float = 0.001
+    record_faults: float = 0.0004
+    unmapped: float = 0.002
 
     def tripled(self) -> DirtRates:
         """Every rate three times as high, none above 0.9."""

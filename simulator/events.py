@@ -37,7 +37,9 @@ class Night:
         keys = [c.crm for c in book.customers if c.crm and c.pattern == clientele.SERVED]
         for _ in range(max(2, round(len(book.by_crm) * CUSTOMERS_CHANGED))):
             event = rng.choices(_EVENTS, weights=_WEIGHTS)[0]
-            event(self, book.by_crm[rng.choice(keys)])
+            customer = book.by_crm[rng.choice(keys)]
+            if customer.crm not in book.pinned.customers:
+                event(self, customer)
         self._new_customer()
         self._forget_group_customer()
 
@@ -97,7 +99,7 @@ class Night:
             customer.billing = "?"
             clientele.give_keys(book, customer)
         for key in book.accounts_of.get(customer.billing, []):
-            if book.accounts.get(key, self.index).status != "3" and key not in book.pinned.mapped_elsewhere:
+            if book.accounts.get(key, self.index).status != "3" and not book.pinned.account(key):
                 return key
         return clientele.add_account(self.rng, book, replace(customer, since=self.index, opened=self.day)).key
 

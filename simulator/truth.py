@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from simulator import billing_units, expected
+from simulator import billing_units, consequences, expected
 from simulator.book import Book, Inconsistency, Injected
 from simulator.charges import billed_month
 from simulator.entities import Table
@@ -51,7 +51,7 @@ def write_truth(world: World, nights: Sequence[str], directory: Path, *, rows: b
     write_parquet(_hierarchy(world, nights[-1]), directory / "hierarchy.parquet", ("province", "child_key", "parent_key"))
     dirt_columns = ("kind", "system", "feed", "province", "period", "key")
     write_parquet(dirt(world, nights, months), directory / "dirt.parquet", dirt_columns)
-    found = [asdict(i) for i in inconsistencies(world, months)]
+    found = [asdict(i) for i in inconsistencies(world, months, nights)]
     write_parquet(found, directory / "inconsistencies.parquet", ("rule", "province", "month", "subject"))
     write_parquet(counts(world, nights, months), directory / "expected_counts.parquet")
     for feed, periods in [(f, nights) for f in DAILY_FEEDS] + [(f, months) for f in MONTHLY_FEEDS] if rows else []:
@@ -153,15 +153,20 @@ def _file_dirt(world: World, unit: str, province: str, period: str) -> Iterator[
             yield _dirt_row(sent.dirt, period)
 
 
-def inconsistencies(world: World, months: Sequence[str]) -> Iterator[Inconsistency]:
-    """Every injected contradiction. Those of products and bills are named once for each month in which they show."""
+def inconsistencies(world: World, months: Sequence[str], nights: Sequence[str] = ()) -> Iterator[Inconsistency]:
+    """Every injected contradiction, and all that it makes disagree. Those of products and bills are named once for each month
+    in which they show; those of payments for the nights given."""
     for province, book in world.books.items():
         for month in months:
             yield from _monthly(world, book, month)
+            yield from consequences.of_month(world, book, month)
         for key, shown in sorted(book.pinned.mapped_elsewhere.items()):
             account = book.accounts.rows[key]
             detail = f"billing says {shown}, crm says {account.customer.crm}"
             yield Inconsistency(ACCOUNT_MAPPED_ELSEWHERE, province, "", key, shown, 0, detail)
+        yield from consequences.of_months(book, months)
+        yield from consequences.of_payments(world, book, nights)
+        yield from consequences.of_records(book)
 
 
 def _monthly(world: World, book: Book, month: str) -> Iterator[Inconsistency]:

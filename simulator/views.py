@@ -93,11 +93,11 @@ def crm_contract(_book: Book, r: Contract) -> Row:
     return _without_missing({**row, **_closing(r)}, r.key)
 
 
-def crm_product(_book: Book, r: Product) -> Row:
+def crm_product(book: Book, r: Product) -> Row:
     row: Row = {
         "product_id": r.key, "customer_id": r.customer.crm, "contract_no": r.contract_key, "account_no": r.account_key,
         "offering_code": r.offering, "service_kind": r.service_kind, "service_no": r.service_no, "status": r.status,
-        "started_on": _day(r.started_on), "ended_on": _day(r.ended_on),
+        "started_on": _day(book.pinned.shown_start.get(r.key, r.started_on)), "ended_on": _day(r.ended_on),
         "monthly_price": yuan(r.price_fen, share("comma", r.key) < 0.3),
     }  # fmt: skip
     return _without_missing({**row, **_closing(r)}, r.key)

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from simulator import catalogue, clientele, contradictions, events, fulfilment, spoil
+from simulator import catalogue, clientele, contradictions, events, fulfilment, planting, spoil
 from simulator.book import Book, Injected
 from simulator.charges import Bill
 from simulator.dirt import DirtRates
@@ -46,6 +46,7 @@ class World:
         for book in self.books.values():
             contradictions.pin(book)
             fulfilment.fulfil(book)
+            planting.plant(book)
             spoil.break_rows(book, 0)
 
     def reach(self, night: str) -> int:

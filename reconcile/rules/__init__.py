@@ -1,17 +1,40 @@
-"""The rule catalogue: one file a family. A new rule is one declaration there, listed here, and a golden case in the tests."""
+"""The rule catalogue: one file a family. A new rule is one declaration in its file, and a golden case in the tests.
+
+Every `Rule` that a file of this folder defines at its top level is of the catalogue, in the order of files and definitions.
+"""
 
 from __future__ import annotations
 
-from reconcile.rule import Rule
-from reconcile.rules.invoice import INVOICE_IS_NOT_SUM_OF_ITEMS
-from reconcile.rules.lifecycle import ACTIVE_BUT_NOT_BILLED, TERMINATED_BUT_BILLED
-from reconcile.rules.mapping import ACCOUNT_MAPPED_DIFFERENTLY
-from reconcile.rules.ordering import BILLED_BUT_NEVER_ORDERED
+from types import ModuleType
 
-RULES: tuple[Rule, ...] = (
-    TERMINATED_BUT_BILLED,
-    BILLED_BUT_NEVER_ORDERED,
-    ACTIVE_BUT_NOT_BILLED,
-    INVOICE_IS_NOT_SUM_OF_ITEMS,
-    ACCOUNT_MAPPED_DIFFERENTLY,
+from hub.errors import NotFound
+from reconcile.rule import Rule
+from reconcile.rules import (
+    fulfilment,
+    lifecycle,
+    mapping,
+    ordering,
+    peers,
+    pricing,
+    references,
+    revenue_references,
+    standing,
+    totals,
 )
+
+FAMILIES = (lifecycle, ordering, pricing, totals, revenue_references, references, standing, fulfilment, mapping, peers)
+
+
+def _declared(family: ModuleType) -> list[Rule]:
+    return [value for value in vars(family).values() if isinstance(value, Rule)]
+
+
+RULES: tuple[Rule, ...] = tuple(rule for family in FAMILIES for rule in _declared(family))
+
+
+def rule_of(rule_id: str) -> Rule:
+    """Raises NotFound, naming the rules there are."""
+    for rule in RULES:
+        if rule.rule_id == rule_id:
+            return rule
+    raise NotFound(f"no rule {rule_id!r}; known: {', '.join(rule.rule_id for rule in RULES)}", rule_id=rule_id)

@@ -5,36 +5,32 @@ from __future__ import annotations
 from decimal import Decimal
 
 from reconcile.rule import Ref, Rule, Severity
-from schemas.contract import Label
+from reconcile.rules import vocabulary as words
 
 # Rent only: usage and penalties of a product's last days are billed after its end, and rightly.
 TERMINATED_BUT_BILLED = Rule(
     rule_id="terminated_but_billed",
     family="lifecycle",
-    grain=Label(en="product, month", zh="产品实例, 账期"),
-    cause="'product:' || province || '|' || product_id_crm",
-    customer="product_id_crm",
-    refs=(Ref("product", "crm", "product_id_crm"), Ref("bill", "billing", "bill_no")),
-    title=Label(en="Terminated but billed", zh="已拆机仍计费"),
-    meaning=Label(
-        en="Billing charges rent for days after CRM ended the product; a charge that was credited again does not count",
-        zh="客户资源系统已拆机, 账务系统仍对其后日期计收月租; 已冲减的不计",
+    title=words.said("Terminated but billed", "已拆机仍计费"),
+    meaning=words.said(
+        "Billing charges rent for days after CRM ended the product; a charge that was credited again does not count",
+        "客户资源系统已拆机, 账务系统仍对其后日期计收月租; 已冲减的不计",
     ),
+    grain=words.PRODUCT_MONTH,
     subject=("product_id_crm", "month"),
     match_keys="province, product_id_crm",
-    left=Label(en="Ended (CRM)", zh="拆机日期(客户资源)"),
-    right=Label(en="Charged from (billing)", zh="计费起始(账务)"),
+    left=words.said("Ended (CRM)", "拆机日期(客户资源)"),
+    right=words.said("Charged from (billing)", "计费起始(账务)"),
     found="""
-        select item.province, item.product_id_crm, strftime(item.charged_from, '%Y%m') as month,
-            strftime(product.ended_on, '%Y-%m-%d') as left_value, strftime(min(item.charged_from), '%Y-%m-%d') as right_value,
-            sum(item.amount_fen)::bigint as money_fen, count(*) as items, min(item.bill_no) as bill_no, false as undetermined
-        from core.bill_item item
-        join core.product product on product.province = item.province and product.product_id_crm = item.product_id_crm
-        join kept on kept.province = item.province and kept.month = strftime(item.charged_from, '%Y%m')
-        where product.product_status = 'terminated' and product.ended_on < item.charged_from
-            and item.charge_item in ('recurring', 'circuit')
-        group by item.province, item.product_id_crm, strftime(item.charged_from, '%Y%m'), product.ended_on
-        having sum(item.amount_fen) > 0
+        select rent.province, rent.product_id_crm, rent.month, strftime(product.ended_on, '%Y-%m-%d') as left_value,
+            strftime(min(rent.charged_from), '%Y-%m-%d') as right_value, sum(rent.amount_fen)::bigint as money_fen,
+            count(*) as items, min(rent.bill_no) as bill_no, list_sort(list(rent.item_no)) as item_nos
+        from rent
+        join core.product product on product.province = rent.province and product.product_id_crm = rent.product_id_crm
+        join kept on kept.province = rent.province and kept.month = rent.month
+        where product.product_status = 'terminated' and product.ended_on < rent.charged_from
+        group by rent.province, rent.product_id_crm, rent.month, product.ended_on
+        having sum(rent.amount_fen) > 0
     """,
     base="""
         select province, count(*) as subjects from core.product join kept using (province)
@@ -43,7 +39,10 @@ TERMINATED_BUT_BILLED = Rule(
     needs=("product", "bill_item"),
     details=("items", "bill_no"),
     severity=Severity.CRITICAL,
-    owner_role="billing-assurance",
+    owner_role=words.BILLING_ASSURANCE,
+    cause=words.BY_PRODUCT,
+    customer="product_id_crm",
+    refs=(Ref("product", "crm", "product_id_crm"), Ref("bill_item", "billing", "item_nos", many=True)),
     stops_above=Decimal("0.20"),
     source="DOMAIN §4: terminated but billed, tolerance 0",
 )
@@ -51,28 +50,22 @@ TERMINATED_BUT_BILLED = Rule(
 ACTIVE_BUT_NOT_BILLED = Rule(
     rule_id="active_but_not_billed",
     family="lifecycle",
-    grain=Label(en="product, month", zh="产品实例, 账期"),
-    cause="'product:' || province || '|' || product_id_crm",
-    customer="product_id_crm",
-    refs=(Ref("product", "crm", "product_id_crm"), Ref("account", "billing", "account_no")),
-    title=Label(en="Active but not billed", zh="在用未计费"),
-    meaning=Label(
-        en="CRM has the product in use since before the month, with an account that pays for it, and billing charged nothing",
-        zh="客户资源系统显示产品月初前已在用且有付费账户, 账务系统当月无任何费用",
+    title=words.said("Active but not billed", "在用未计费"),
+    meaning=words.said(
+        "CRM has the product in use since before the month, with an account that pays for it, and billing charged nothing",
+        "客户资源系统显示产品月初前已在用且有付费账户, 账务系统当月无任何费用",
     ),
+    grain=words.PRODUCT_MONTH,
     subject=("product_id_crm", "month"),
     match_keys="province, product_id_crm",
-    left=Label(en="Monthly price, fen (CRM)", zh="月价(分, 客户资源)"),
-    right=Label(en="Charged, fen (billing)", zh="计费金额(分, 账务)"),
+    left=words.said("Monthly price, fen (CRM)", "月价(分, 客户资源)"),
+    right=words.said("Charged, fen (billing)", "计费金额(分, 账务)"),
     found="""
         select product.province, product.product_id_crm, kept.month, product.monthly_price_fen::varchar as left_value,
-            '0' as right_value, greatest(coalesce(product.monthly_price_fen, 0), 0) as money_fen, product.account_no,
-            withheld.token is not null as undetermined
+            '0' as right_value, greatest(coalesce(product.monthly_price_fen, 0), 0) as money_fen, product.account_no
         from core.product product
         join kept on kept.province = product.province
         join core.account account on account.province = product.province and account.account_no = product.account_no
-        left join withheld on withheld.feed = 'bill_item' and withheld.province = product.province
-            and withheld.token = product.product_id_crm
         anti join product_month charged on charged.province = product.province
             and charged.product_id_crm = product.product_id_crm and charged.month = kept.month
         where product.product_status = 'active' and product.started_on < strptime(kept.month, '%Y%m')
@@ -84,10 +77,61 @@ ACTIVE_BUT_NOT_BILLED = Rule(
     """,
     needs=("product", "account", "bill_item"),
     details=("account_no",),
+    undetermined="is_withheld('bill_item', province, product_id_crm)",
     severity=Severity.CRITICAL,
-    owner_role="billing-assurance",
+    owner_role=words.BILLING_ASSURANCE,
+    cause=words.BY_PRODUCT,
+    customer="product_id_crm",
+    refs=(Ref("product", "crm", "product_id_crm"), Ref("account", "billing", "account_no")),
     tolerance=Decimal("0.05"),
+    warns_above=Decimal("0.03"),
     stops_above=Decimal("0.20"),
     deadline_days=2,
     source="DOMAIN §4: active but not billed, ≤ 5 % of the base, every case listed",
+)
+
+IN_USE_WITHOUT_REVENUE = Rule(
+    rule_id="in_use_without_revenue",
+    family="lifecycle",
+    title=words.said("Ordered and in use, no revenue", "有定单在用无收入"),
+    meaning=words.said(
+        "The order was completed, CRM has the product in use since before the first month judged, and no month shows a charge",
+        "定单已竣工, 客户资源系统显示产品在用, 所查各账期均无任何费用",
+    ),
+    grain=words.PRODUCT,
+    subject=("product_id_crm",),
+    match_keys="province, product_id_crm",
+    left=words.said("Ordered, in use since", "在用起始"),
+    right=words.said("Months with a charge", "有费用的账期数"),
+    found="""
+        select product.province, product.product_id_crm, strftime(product.started_on, '%Y-%m-%d') as left_value,
+            '0' as right_value, (greatest(coalesce(product.monthly_price_fen, 0), 0) * span.months)::bigint as money_fen,
+            span.months, min(ordered.order_no) as order_no
+        from core.product product
+        join (select province, min(month) as first_month, count(*) as months from kept group by province) span
+            on span.province = product.province
+        anti join (select province, product_id_crm from product_month join kept using (province, month)) charged
+            on charged.province = product.province and charged.product_id_crm = product.product_id_crm
+        join core.product_order ordered on ordered.province = product.province
+            and ordered.product_id_crm = product.product_id_crm
+        where product.product_status = 'active' and product.started_on < strptime(span.first_month, '%Y%m')
+            and ordered.order_action = 'add' and ordered.order_state = 'completed'
+        group by product.province, product.product_id_crm, product.started_on, product.monthly_price_fen, span.months
+    """,
+    base="""
+        select product.province, count(*) as subjects from core.product product
+        join (select province, min(month) as first_month from kept group by province) span on span.province = product.province
+        where product.product_status = 'active' and product.started_on < strptime(span.first_month, '%Y%m')
+        group by product.province
+    """,
+    needs=("product", "product_order", "bill_item"),
+    details=("months", "order_no"),
+    undetermined="is_withheld('bill_item', province, product_id_crm)",
+    severity=Severity.MAJOR,
+    owner_role=words.BILLING_ASSURANCE,
+    cause=words.BY_PRODUCT,
+    customer="product_id_crm",
+    refs=(Ref("product", "crm", "product_id_crm"), Ref("product_order", "orders", "order_no")),
+    deadline_days=2,
+    source="DOMAIN §4: ordered and in use but no revenue, tolerance 0",
 )

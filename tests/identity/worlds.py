@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import combinations
@@ -85,6 +86,8 @@ def _clean(contract: Contract, world: World, period: str) -> Iterator[dict[str, 
 
 def _row(contract: Contract, raw: dict[str, Any], batch: int, number: int) -> dict[str, Any]:
     row = {column.name: raw.get(column.source, raw.get(f"{column.source}_fen")) for column in contract.columns}
+    if contract.entity == "product":
+        row["service_digest"] = raw["service_no"] and hashlib.md5(raw["service_no"].encode()).hexdigest()
     return {
         **row, "system": contract.system, "province": raw["province"], "source_key": "|".join(str(row[k]) for k in contract.key),
         "source_version": row.get("updated_at"), "batch_id": batch, "row_no": number,
