@@ -15,6 +15,7 @@
 | `holder` | whose (`customer_id`) a product, an account or a CRM customer (`kind`: the name of its key) is |
 | `nightly_picture` | the last whole picture of a nightly feed: rows and fen `accepted`, and of the one before, `previous` |
 | `controlled` | a loaded delivery with the sender's control totals, and what was received |
+| `figure`, `signed` | a month's figures as they are and as they stand signed (`reconcile.figures`) |
 | `present` | one (`entity`, `province`) of which the extract holds a row |
 """  # noqa: E501  (a table's row is one line)
 
@@ -25,6 +26,7 @@ from collections.abc import Sequence
 import duckdb
 
 from identity.extract import read_store
+from reconcile import figures
 from schemas.contract import Mode
 from schemas.contracts import CONTRACTS
 
@@ -168,6 +170,7 @@ def prepare(connection: duckdb.DuckDBPyConnection, seq: int, batches: Sequence[i
     pictures = ", ".join(f"'{feed}'" for feed in whole)
     read_store(connection, "picture", _PICTURES.format(seq=int(seq), feeds=pictures))
     read_store(connection, "controlled", _CONTROLLED.format(seq=int(seq)))
+    figures.read_signed(connection)
     derive(connection, periods)
 
 
@@ -180,6 +183,8 @@ def derive(connection: duckdb.DuckDBPyConnection, periods: Sequence[str] | None)
     connection.execute(_TOKENS)
     connection.execute(_CUSTOMERS)
     connection.execute(_LATEST)
+    figures.make(connection)
+    figures.none_signed(connection)
     entities = [name for (name,) in connection.execute(_ENTITIES).fetchall()]
     each = " union all ".join(f"select distinct '{name}' as entity, province from core.{name}" for name in entities)
     connection.execute(f"create or replace table present as {each}")

@@ -18,6 +18,7 @@ from store.checks_core import check_history, check_rows
 from store.checks_landing import check_landing
 from store.checks_ledger import check_accounts, check_chain, check_clock, check_order
 from store.checks_publication import check_publications
+from store.checks_reconcile import check_reconciliation
 from store.finding import Finding
 from store.landing import Landing
 from store.ledger import Batch
@@ -39,6 +40,7 @@ def verify(engine: Engine, landing: Landing, restage: Restage) -> list[Finding]:
             *check_clock(connection),
             *check_history(connection),
             *check_publications(connection),
+            *check_reconciliation(connection),
         ]
         batches = _batches(connection)
         expired = frozenset(connection.execute(select(tables.tombstone.c.sha256)).scalars())

@@ -18,11 +18,12 @@ from reconcile.rules import (
     pricing,
     references,
     revenue_references,
+    signed,
     standing,
     totals,
 )
 
-FAMILIES = (lifecycle, ordering, pricing, totals, revenue_references, references, standing, fulfilment, mapping, peers)
+FAMILIES = (lifecycle, ordering, pricing, totals, revenue_references, references, standing, fulfilment, mapping, peers, signed)
 
 
 def _declared(family: ModuleType) -> list[Rule]:
