@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 from hub.errors import NotFound
 from identity.extract import read_store
 from identity.versions import Versioned
+from store import sequence
 
 CROSSWALK = Versioned(
     table="core.crosswalk",
@@ -33,7 +34,8 @@ select system, province, customer_key, customer_id, rule, evidence from history 
 """
 
 # Strongest first; what is not named here comes after, in the order of its name.
-RULES = "['steward', 'uscc', 'org_code']"
+RULES = """['steward', 'uscc', 'org_code', 'billing.customer_id_crm', 'orders.customer_id_crm', 'group.customer_id_crm',
+    'crm.group_id_group', 'crm.account_no', 'orders.product_id_crm', 'model']"""
 
 _IDS = """
 create or replace table home as
@@ -73,10 +75,13 @@ create or replace table customer_of as
 select node, customer_id from customer_group join group_id using (component);
 """
 # Why each source customer is where it is: for each rule, the value shared and the first of those it is shared with. Text joined
-# place by place: an ordered aggregate of the same takes ten times as long, and memory that cannot be spilled (measured).
+# place by place: an ordered aggregate of the same takes ten times as long, and memory that cannot be spilled (measured). A
+# model's link says how far the two agreed. The keys stand in the order jsonb gives them.
 _REASONS = """
 create or replace temp table reason as
-with both_ways as (
+with weighed_pair as (
+    select least(a, b) as a, greatest(a, b) as b, max(why) as why from scored_pair where band = 'merge' group by all
+), both_ways as (
     select a as node, b as other, rule, value from edge union all select b, a, rule, value from edge
 ), shared as (
     select node, rule, value, min(other) as other from both_ways group by all
@@ -85,10 +90,14 @@ with both_ways as (
         partition by node order by coalesce(nullif(list_position({rules}, rule), 0), 99), rule, value
     ) as place from shared
 )
-select numbered.node, place, rule, '{{"rule":' || to_json(rule) || ',"with":'
-    || to_json(other.system || '/' || other.province || '/' || other.customer_key) || ',"value":'
+select numbered.node, place, rule, '{{' || case when why is null then '' else '"why":' || why || ',' end
+    || '"rule":' || to_json(rule)
+    || ',"with":' || to_json(other.system || '/' || other.province || '/' || other.customer_key) || ',"value":'
     || coalesce(to_json(value), 'null') || '}}' as said
-from numbered join node other on other.node = numbered.other where place <= {kept}
+from numbered join node other on other.node = numbered.other
+left join weighed_pair on rule = 'model' and weighed_pair.a = least(numbered.node, numbered.other)
+    and weighed_pair.b = greatest(numbered.node, numbered.other)
+where place <= {kept}
 """
 _ROWS = """
 create or replace table crosswalk_new as
@@ -117,18 +126,27 @@ def assign(connection: duckdb.DuckDBPyConnection) -> None:
 
 def surviving_id(store: Connection, customer_id: str) -> str:
     """The id under which a customer is known now: itself, or the one it was merged into. Raises NotFound."""
+    found = id_at(store, customer_id, sequence.current(store))
+    if found is None:
+        raise NotFound(f"no customer {customer_id}; ids look like BC00000001", customer_id=customer_id)
+    return found
+
+
+def id_at(store: Connection, customer_id: str, at: int) -> str | None:
+    """The id under which the customer `customer_id` went at sequence `at`; None where none of its records was there, or it had
+    not been given yet."""
     found = store.execute(
         text("""
         with home as (
-            select system, province, customer_key from core.crosswalk where customer_id = :id
-            order by recorded_to is null desc, recorded_from, system, province, customer_key
+            select system, province, customer_key, recorded_from, recorded_to from core.crosswalk
+            where customer_id = :id and recorded_from <= :at
         )
-        select current.customer_id from home join core.crosswalk current using (system, province, customer_key)
-        where current.recorded_to is null
-        order by current.customer_id <> :id limit 1
+        select living.customer_id from home join core.crosswalk living using (system, province, customer_key)
+        where hub.visible(living.recorded_from, living.recorded_to, :at)
+        order by living.customer_id <> :id, hub.visible(home.recorded_from, home.recorded_to, :at) desc, home.recorded_from,
+            system, province, customer_key
+        limit 1
         """),
-        {"id": customer_id},
+        {"id": customer_id, "at": at},
     ).scalar()
-    if found is None:
-        raise NotFound(f"no customer {customer_id}; ids look like BC00000001", customer_id=customer_id)
-    return str(found)
+    return None if found is None else str(found)

@@ -1,7 +1,9 @@
-"""Why a customer is what it is: each attribute with the row it came from, and each source record with why it belongs."""
+"""Why a customer is what it is: each attribute with its candidates and the row that won, each source record with why it belongs,
+who stands above and below it, what stewards decided of it."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,11 +12,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from hub.errors import NotFound
+from identity import desk
+from identity.candidates import PERSONAL, Candidate, candidates
 from identity.crosswalk import surviving_id
+from identity.wording import sentence
 from schemas.contract import Label
-from schemas.entities import ENTITIES
 
-PERSONAL = ENTITIES["customer"].personal
 _CUSTOMER_ID = re.compile(r"BC[0-9]{8,}")
 
 # Said after "system/province/key", before "with": why a record belongs.
@@ -29,6 +32,8 @@ REASONS: Mapping[str, Label] = {
         en="same name, and its order is for a product CRM gives to", zh="名称相同, 其定单产品在CRM归属:"
     ),
     "crm.group_id_group": Label(en="recorded cross-reference of CRM to group {value}:", zh="CRM记载的集团 {value}:"),
+    "model": Label(en="weighed at {value} bits ({fields}) with", zh="模型权重{value}比特 ({fields}):"),
+    "steward": Label(en="a steward decided it is the same customer as", zh="数据专员裁定为同一客户:"),
 }
 ALONE = Label(en="shares no code and no cross-reference with another record", zh="与其他记录无共同代码或对应关系")
 _OTHER = Label(en="{rule} {value}:", zh="{rule} {value}:")
@@ -67,14 +72,29 @@ class Member:
 
 
 @dataclass(frozen=True)
+class Kin:
+    """One edge of the hierarchy. `relation`: parent (the one that counts), also_above, below; `evidence` names the records."""
+
+    relation: str
+    customer_id: str
+    name: str | None
+    kind: str
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Explanation:
-    """`former_ids` are those that were merged into this customer."""
+    """`former_ids` are those that were merged into this customer. `candidates`: of every attribute, the values that had a say,
+    best first; a steward's value stands above them in `cells`."""
 
     customer_id: str
     asked: str
     former_ids: tuple[str, ...]
     cells: tuple[Cell, ...]
     members: tuple[Member, ...]
+    candidates: tuple[Candidate, ...] = ()
+    hierarchy: tuple[Kin, ...] = ()
+    decisions: tuple[Mapping[str, Any], ...] = ()
 
 
 def explain(engine: Engine, who: str, *, seq: int | None = None) -> Explanation:
@@ -84,13 +104,28 @@ def explain(engine: Engine, who: str, *, seq: int | None = None) -> Explanation:
     Raises NotFound where there is none, or where the key alone names several.
     """
     with engine.connect() as store:
-        at = _sequence(store) if seq is None else seq
-        customer_id = surviving_id(store, who) if _CUSTOMER_ID.fullmatch(who) else _by_source_key(store, who, at)
+        at = sequence_shown(store) if seq is None else seq
+        customer_id = identify(store, who, at)
         scope = {"id": customer_id, "at": at}
-        return Explanation(customer_id, who, _former_ids(store, scope), _cells(store, scope), _members(store, scope))
+        return Explanation(
+            customer_id,
+            who,
+            _former_ids(store, scope),
+            cells(store, customer_id, at),
+            members(store, customer_id, at),
+            candidates(store, customer_id, at),
+            _hierarchy(store, scope),
+            tuple(desk.decisions(store, customer=customer_id, limit=None)),
+        )
 
 
-def _sequence(store: Connection) -> int:
+def identify(store: Connection, who: str, at: int) -> str:
+    """The customer's id now, from any id it ever had or a source key. Raises NotFound."""
+    return surviving_id(store, who) if _CUSTOMER_ID.fullmatch(who) else _by_source_key(store, who, at)
+
+
+def sequence_shown(store: Connection) -> int:
+    """The sequence portals see derived data at; before the first publication, the newest."""
     published = store.execute(
         text("select derived_seq from hub.current_publication join hub.publication using (publication_id)")
     ).scalar()
@@ -134,7 +169,8 @@ def _former_ids(store: Connection, scope: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(row[0]) for row in rows)
 
 
-def _cells(store: Connection, scope: Mapping[str, Any]) -> tuple[Cell, ...]:
+def cells(store: Connection, customer_id: str, at: int) -> tuple[Cell, ...]:
+    """The golden record's attributes as they were at sequence `at`."""
     rows = store.execute(
         text("""
         select cell.attribute, cell.value, cell.system, cell.province, cell.source_key, cell.entity, cell.rule, cell.batch_id,
@@ -147,12 +183,13 @@ def _cells(store: Connection, scope: Mapping[str, Any]) -> tuple[Cell, ...]:
         where cell.customer_id = :id and hub.visible(cell.recorded_from, cell.recorded_to, :at)
         order by cell.attribute
         """),
-        scope,
+        {"id": customer_id, "at": at},
     ).mappings()
     return tuple(Cell(**{**row, "value": _masked(row["attribute"], row["value"])}) for row in rows)
 
 
-def _members(store: Connection, scope: Mapping[str, Any]) -> tuple[Member, ...]:
+def members(store: Connection, customer_id: str, at: int) -> tuple[Member, ...]:
+    """The source records that were the customer at sequence `at`."""
     rows = store.execute(
         text("""
         select member.system, member.province, member.customer_key, member.rule, member.evidence, (
@@ -165,20 +202,49 @@ def _members(store: Connection, scope: Mapping[str, Any]) -> tuple[Member, ...]:
         where member.customer_id = :id and hub.visible(member.recorded_from, member.recorded_to, :at)
         order by member.system, member.province, member.customer_key
         """),
-        scope,
+        {"id": customer_id, "at": at},
     )
     return tuple(Member(row.system, row.province, row.customer_key, row.name, row.rule, _why(row.evidence)) for row in rows)
 
 
-def _why(evidence: list[dict[str, str]]) -> tuple[Label, ...]:
+def _hierarchy(store: Connection, scope: Mapping[str, Any]) -> tuple[Kin, ...]:
+    rows = store.execute(
+        text("""
+        select case when h.parent_id = :id then 'below' when h.is_parent then 'parent' else 'also_above' end as relation,
+            case when h.parent_id = :id then h.child_id else h.parent_id end as customer_id, g.customer_name as name, h.kind,
+            h.evidence
+        from core.customer_hierarchy h
+        left join core.golden_customer g on g.customer_id = case when h.parent_id = :id then h.child_id else h.parent_id end
+            and hub.visible(g.recorded_from, g.recorded_to, :at)
+        where :id in (h.child_id, h.parent_id) and hub.visible(h.recorded_from, h.recorded_to, :at)
+        order by array_position(array['parent', 'also_above', 'below'], case when h.parent_id = :id then 'below'
+            when h.is_parent then 'parent' else 'also_above' end), 2
+        """),
+        scope,
+    )
+    return tuple(
+        Kin(
+            row.relation,
+            row.customer_id,
+            row.name,
+            row.kind,
+            tuple(f"{said['child']} under {said['parent']}: {said['evidence']}" for said in row.evidence),
+        )
+        for row in rows
+    )
+
+
+def _why(evidence: list[dict[str, Any]]) -> tuple[Label, ...]:
     return tuple(_reason(item) for item in evidence) or (ALONE,)
 
 
-def _reason(item: Mapping[str, str]) -> Label:
+def _reason(item: Mapping[str, Any]) -> Label:
     said = REASONS.get(item["rule"], _OTHER)
+    fields = sentence(json.dumps(item["why"]) if item.get("why") else None)
     facts = {"rule": item["rule"], "value": item["value"]}
-    return Label(en=f"{said.en.format(**facts)} {item['with']}", zh=f"{said.zh.format(**facts)} {item['with']}")
+    en, zh = said.en.format(**facts, fields=fields.en), said.zh.format(**facts, fields=fields.zh)
+    return Label(en=f"{en} {item['with']}", zh=f"{zh} {item['with']}")
 
 
 def _masked(attribute: str, value: str | None) -> str | None:
-    return f"{value[:1]}****" if value is not None and attribute in PERSONAL else value
+    return None if value is None else f"{value[:1]}****" if attribute in PERSONAL else value

@@ -19,33 +19,23 @@ HIERARCHY = Versioned(
 STEWARD_PLACE = -1
 
 # Best first: what a system of record says, before what codes and names suggest.
-KINDS = ("group_system", "group", "branch_code", "code", "branch_name", "name")
+KINDS = ("group_system", "branch_code", "branch_name")
 
 _EDGES = """
 create or replace table customer_edge as
 with said as (
-    select child, parent, kind, evidence, coalesce(list_position({kinds}, kind), 99) as place from hierarchy_edge
-    union
-    select child.node, parent.node, 'group_system', 'group customer ' || row.customer_key || ' names ' || row.parent_key,
-        list_position({kinds}, 'group_system')
-    from source_row row
-    join node child using (system, province, customer_key)
-    join node parent on parent.system = 'group' and parent.province = row.province and parent.customer_key = row.parent_key
-    where row.system = 'group'
-        and not exists (select 1 from hierarchy_edge known where known.child = child.node and known.parent = parent.node)
-), named as (
-    select said.*, child_at.customer_id as child_id, parent_at.customer_id as parent_id,
-        child_node.system, child_node.province, child_node.customer_key,
-        child_node.system || '/' || child_node.province || '/' || child_node.customer_key as child_record,
-        parent_node.system || '/' || parent_node.province || '/' || parent_node.customer_key as parent_record
-    from said
-    join customer_of child_at on child_at.node = said.child
-    join customer_of parent_at on parent_at.node = said.parent
-    join node child_node on child_node.node = said.child
-    join node parent_node on parent_node.node = said.parent
-    where child_at.customer_id <> parent_at.customer_id
+    select child, parent, kind, evidence, coalesce(nullif(list_position({kinds}, kind), 0), 99) as place from hierarchy_edge
 )
-select * from named
+select said.*, child_at.customer_id as child_id, parent_at.customer_id as parent_id,
+    child_node.system, child_node.province, child_node.customer_key,
+    child_node.system || '/' || child_node.province || '/' || child_node.customer_key as child_record,
+    parent_node.system || '/' || parent_node.province || '/' || parent_node.customer_key as parent_record
+from said
+join customer_of child_at on child_at.node = said.child
+join customer_of parent_at on parent_at.node = said.parent
+join node child_node on child_node.node = said.child
+join node parent_node on parent_node.node = said.parent
+where child_at.customer_id <> parent_at.customer_id
 """
 _PARENTS = """
 create or replace table upward as
