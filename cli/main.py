@@ -186,7 +186,8 @@ def customers(
 def explain(
     customer: Annotated[str, typer.Argument(help="A customer id, for example BC00000001.")], json_output: Json = False
 ) -> None:
-    """Each attribute of a customer: value, source, rule, batch, row, file; and why its records are one."""
+    """Each attribute of a customer: candidates, winner, rule, batch, row, file; why its records are one; who stands above it."""
+    from cli.explained import show_explanation
     from identity.explain import explain as explain_customer
     from pipeline import open_hub
 
@@ -195,10 +196,7 @@ def explain(
     if json_output:
         print(as_json(asdict(explanation)))
         return
-    cells = [asdict(cell) for cell in explanation.cells]
-    members = [{**asdict(member), "why": "; ".join(label.en for label in member.why)} for member in explanation.members]
-    show(cells, json_output=False, title=f"{explanation.customer_id}: each attribute and the row that won")
-    show(members, json_output=False, title="Its source records, and why they are one")
+    show_explanation(explanation)
 
 
 @app.command()
