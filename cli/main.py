@@ -8,7 +8,10 @@ from typing import Annotated
 
 import typer
 
+from cli.breaks import breaks_app
+from cli.identity import identity_app
 from cli.output import as_json, console, errors_told, show
+from cli.periods import periods_app
 from cli.reconcile import reconcile_app
 from cli.steward import steward_app
 from hub.logging import configure
@@ -23,6 +26,9 @@ app = typer.Typer(
 )
 quarantine_app = typer.Typer(help="Rows that were refused, with their reason; and their replay.", invoke_without_command=True)
 app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(identity_app, name="identity")
+app.add_typer(breaks_app, name="breaks")
+app.add_typer(periods_app, name="periods")
 app.add_typer(reconcile_app, name="reconcile")
 app.add_typer(steward_app, name="steward")
 
@@ -149,22 +155,6 @@ def quarantine_replay(
 
     with errors_told(), open_hub() as hub:
         show(replay(hub, batch), json_output=json_output, title=f"Replay of batch {batch}")
-
-
-@app.command()
-def breaks(
-    rule: Annotated[str | None, typer.Option(help="Only this rule.")] = None,
-    state: Annotated[str | None, typer.Option(help="Only this state, for example open.")] = None,
-    limit: Limit = 50,
-    json_output: Json = False,
-) -> None:
-    """Breaks between systems, most money at stake first."""
-    from pipeline import open_hub
-    from report import queries
-
-    with errors_told(), open_hub() as hub:
-        rows = queries.breaks(hub.engine, rule=rule, state=state, limit=limit)
-    show(rows, json_output=json_output, title="Breaks")
 
 
 @app.command()

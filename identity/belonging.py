@@ -6,6 +6,7 @@
 | `group_system` | the group system names its parent |
 | `branch_code` | it is a branch by its name, and carries the code of an office of that name |
 | `branch_name` | it bears another's full name and a branch's tail (企业名称登记管理规定, art. 13) |
+| `name` | it bears the trade name of the only group of that name |
 """
 
 from __future__ import annotations
@@ -43,7 +44,18 @@ with recorded as (
 ), by_name as (
     select node, min(owner), 'branch_name', 'bears the full name of its owner; tail ' || any_value(branch)
     from nearest group by node having count(distinct component) = 1
-), every as (select * from recorded union all select * from by_code union all select * from by_name)
+), head as (
+    select record.trade, min(record.node) as owner, count(distinct component) as heads
+    from record join customer_group using (node)
+    where record.is_group and coalesce(record.branch, '') = '' and record.industry in ('集团', '控股', '控股集团', '集团控股')
+    group by record.trade
+), by_trade as (
+    select record.node, head.owner, 'name', 'bears the trade name of the group'
+    from record join head using (trade)
+    where heads = 1 and coalesce(record.branch, '') = '' and not record.is_group and record.industry <> ''
+), every as (
+    select * from recorded union all select * from by_code union all select * from by_name union all select * from by_trade
+)
 select every.child, every.parent, every.kind, every.evidence from every
 join customer_group below on below.node = child join customer_group above on above.node = parent
 where below.component <> above.component

@@ -29,13 +29,13 @@ keyed as (
         'n' || core, 'n' || short_core, 'h' || left(head_core, 4) || '|' || branch,
         case when place <> '' then 't' || left(core, 2) || '|' || split_part(place, '/', 1) || '/' || split_part(place, '/', 2)
             || '|' || branch end,
-        case when place = '' then 't' || left(core, 3) || '|' || branch end, case when place <> '' then 's' || left(core, 3) end,
         's' || left(core, 3), 'o' || org, 'u' || left(uscc, 12), 'v' || right(uscc, 10), 'l' || licence, 'p' || phone,
         'a' || street || '|' || coalesce(detail, ''), 'c' || contact || left(core, 1)
     ]) as key
     from said where core is not null
     union all
-    select node, tier_group, unnest(['o' || org, 'u' || left(uscc, 12), 'l' || licence, 'p' || phone]) from said where core is null
+    select node, tier_group, unnest(['o' || org, 'u' || left(uscc, 12), 'l' || licence, 'p' || phone])
+    from said where core is null
 )
 select distinct node, tier_group, md5_number_lower(key) as key from keyed where key is not null;
 

@@ -36,7 +36,7 @@ class Claims:
 
     def take(self, other: Claims) -> None:
         for mine, theirs in zip(self.kinds, other.kinds, strict=True):
-            mine |= theirs
+            mine.update(theirs)
         self.members |= other.members
         self.apart_from |= other.apart_from
 

@@ -104,13 +104,17 @@ def uscc(text: str | None) -> Code:
     if _ROUNDED.fullmatch(code) or _SCIENTIFIC.fullmatch(code):
         return Code(code, CodeClass.ROUNDED)
     if not _USCC_SHAPE.fullmatch(code):
-        read = code.translate(_LOOKALIKES)
-        if _USCC_SHAPE.fullmatch(read) and _check_character_holds(read):
-            return Code(read, CodeClass.LOOKALIKE)
-        return Code(code, CodeClass.LENGTH)
+        return _read_as_digits(code)
     if _check_character_holds(code):
         return Code(code, CodeClass.VALID)
     return Code(code, CodeClass.PILOT if _PILOT_SHAPE.match(code) else CodeClass.CHECK_DIGIT)
+
+
+def _read_as_digits(code: str) -> Code:
+    read = code.translate(_LOOKALIKES)
+    if _USCC_SHAPE.fullmatch(read) and _check_character_holds(read):
+        return Code(read, CodeClass.LOOKALIKE)
+    return Code(code, CodeClass.LENGTH)
 
 
 def org_code(text: str | None) -> Code:

@@ -13,8 +13,8 @@ from identity.settings import LEVELS, IdentitySettings
 
 # The columns of a record that the model looks at; a pair's score is a function of these and of the model alone.
 COMPARED = (
-    "core", "head_core", "trade", "industry", "place", "form", "branch", "figures", "is_group", "short_core", "uscc", "uscc_ok",
-    "org", "licence", "phone", "city", "street", "detail", "contact",
+    "core", "head_core", "trade", "industry", "place", "form", "branch", "figures", "sketch", "is_group", "short_core",
+    "uscc", "uscc_ok", "org", "licence", "phone", "city", "street", "detail", "contact",
 )  # fmt: skip
 # The frequency column holds multiples of this, so that every level shifts by the same bits, whatever its own weight.
 _TYPICAL = 2.0**-30
@@ -23,9 +23,10 @@ MULTIPLE, FREQUENCY = "tf_trade", "trade"
 _WITHIN = "(left(place_l, length(place_r)) = place_r or left(place_r, length(place_l)) = place_l)"
 _ONE_FORM = "(form_l = form_r or form_l = '' or form_r = '')"
 _ALIKE = f"{_WITHIN} and figures_l = figures_r and is_group_l = is_group_r and branch_l = branch_r"
+_SHORTER = "least(length(core_l), length(core_r))"
 _NEAR = (
-    "least(length(core_l), length(core_r)) >= 4 and abs(length(core_l) - length(core_r)) <= 1 and "
-    "levenshtein(core_l, core_r) <= case when least(length(core_l), length(core_r)) >= 9 then 2 else 1 end"
+    f"{_SHORTER} >= 4 and abs(length(core_l) - length(core_r)) <= 1 and levenshtein(sketch_l, sketch_r) "
+    f"<= case when {_SHORTER} >= 9 then 3 when {_SHORTER} >= 6 then 2 else 1 end"
 )
 _ONE_START = "left(core_l, 2) = left(core_r, 2)"
 # Two lines of business under one trade name are sisters; two trade names in one line of business are strangers.
@@ -35,6 +36,8 @@ _SHORTENED = (
     "(left(head_core_l, length(head_core_r)) = head_core_r or left(head_core_r, length(head_core_l)) = head_core_l "
     "or short_core_l = core_r or core_l = short_core_r)"
 )
+_IN_PLACE = "place_l <> '' and place_r <> ''"
+_TYPED = f"{_ALIKE} and {_ONE_START} and {_NEAR} and not {_SISTERS} and not {_STRANGERS}"
 _SLIP = (
     "not (uscc_ok_l and uscc_ok_r) and least(length(uscc_l), length(uscc_r)) >= 15 "
     "and (uscc_l = uscc_r or levenshtein(uscc_l, uscc_r) <= 2)"
@@ -49,7 +52,9 @@ _CONDITIONS: Mapping[str, Mapping[str, str]] = {
         "region_wider": f"core_l = core_r and place_l <> '' and place_r <> '' and {_WITHIN} and {_ONE_FORM}",
         "region_unsaid": f"core_l = core_r and {_WITHIN} and {_ONE_FORM}",
         "form_differs": f"core_l = core_r and {_WITHIN}",
-        "typing_slip": f"{_ALIKE} and {_ONE_START} and {_NEAR} and not {_SISTERS} and not {_STRANGERS}",
+        "slip_in_place": f"{_IN_PLACE} and {_TYPED}",
+        "typing_slip": _TYPED,
+        "short_in_place": f"{_IN_PLACE} and {_ALIKE} and {_ONE_START} and {_SHORTENED}",
         "shortened": f"{_ALIKE} and {_ONE_START} and {_SHORTENED}",
         "trade_slip": f"{_ALIKE} and {_NEAR} and not {_SISTERS}",
         "region_differs": "core_l = core_r",
@@ -70,7 +75,8 @@ _CONDITIONS: Mapping[str, Mapping[str, str]] = {
     "address": {
         "same": "street_l = street_r and detail_l = detail_r and (city_l is null or city_r is null or city_l = city_r)",
         "less_detail": (
-            "street_l = street_r and (left(detail_l, length(detail_r)) = detail_r or left(detail_r, length(detail_l)) = detail_l) "
+            "street_l = street_r and (left(detail_l, length(detail_r)) = detail_r or left(detail_r, length(detail_l)) = detail_l "
+            "or right(detail_l, length(detail_r)) = detail_r or right(detail_r, length(detail_l)) = detail_l) "
             f"and (city_l is null or city_r is null or {_WITHIN.replace('place', 'city')})"
         ),
         "same_building": "street_l = street_r",
@@ -86,7 +92,7 @@ _MISSING: Mapping[str, str] = {
     "address": "street_l is null or street_r is null",
     "contact": "contact_l is null or contact_r is null",
 }
-_BY_FREQUENCY = frozenset(("same", "region_wider", "region_unsaid", "form_differs", "typing_slip", "shortened", "region_differs"))
+_BY_FREQUENCY = frozenset(LEVELS["name"]) - {"trade_slip", "trade_only", "different"}
 
 
 def model(settings: IdentitySettings, *, training: bool = False) -> dict[str, Any]:

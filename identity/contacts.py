@@ -1,4 +1,4 @@
-"""How a firm is reached, in comparable form: telephone numbers, addresses, the name of a contact. None of it identifies a firm."""
+"""How a firm is reached, in comparable form: telephone, address, the name of a contact. None of it identifies a firm."""
 
 from __future__ import annotations
 

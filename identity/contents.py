@@ -29,7 +29,7 @@ with distrusted as (
 select record.node, record.core, left(record.core, length(record.core) - length(coalesce(record.branch, ''))) as head_core,
     coalesce(record.trade, '') as trade, coalesce(record.industry, '') as industry, coalesce(record.place, '') as place,
     coalesce(record.form, '') as form, coalesce(record.branch, '') as branch, coalesce(record.figures, '') as figures,
-    coalesce(record.is_group, false) as is_group, record.short_core,
+    record.sketch, coalesce(record.is_group, false) as is_group, record.short_core,
     case when told_uscc.code is null and record.uscc_reason not in ('junk', 'length')
         or told_uscc.code is null and record.uscc_reason = 'length' and length(record.uscc) between 15 and 20 then record.uscc
         end as uscc,

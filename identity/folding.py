@@ -1,4 +1,4 @@
-"""A column's distinct values in comparable form, as a DuckDB table: in Arrow batches, on as many processes as the values are worth."""
+"""A column's distinct values in comparable form, as a DuckDB table: in Arrow batches, on as many processes as they are worth."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ class Folding:
 
 def fold_names(texts: Sequence[str]) -> list[tuple[Any, ...]]:
     return [
-        (n.folded, n.core, n.trade, n.industry, n.place, n.form, n.branch, n.figures, n.is_group) for n in normalise.names(texts)
+        (n.folded, n.core, n.trade, n.industry, n.place, n.form, n.branch, n.figures, n.sketch, n.is_group)
+        for n in normalise.names(texts)
     ]
 
 
@@ -69,7 +70,7 @@ NAMES = Folding(
     "name_fold",
     (
         "folded varchar", "core varchar", "trade varchar", "industry varchar", "place varchar", "form varchar", "branch varchar",
-        "figures varchar", "is_group boolean",
+        "figures varchar", "sketch varchar", "is_group boolean",
     ),
     fold_names,
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """Words that firms' names are made of beside their trade name: lines of business, kinds of institution, legal forms.
 
-Lines of business after the section and division names of GB/T 4754 (国民经济行业分类) as they are shortened in firms' names; legal
-forms after 企业名称登记管理规定 (国务院令第734号) and 合伙企业法.
+Lines of business after the section and division names of GB/T 4754 (国民经济行业分类) as firms' names shorten them; legal forms
+after 企业名称登记管理规定 (国务院令第734号) and 合伙企业法.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A linker reads the tables of `identity.sources` and makes
 
 | table | a row is |
 |---|---|
-| `edge` | a pair of nodes that are one customer, why, and by what: `a, b, rule, value`; a customer is a connected component of them |
+| `edge` | a pair of nodes that are one customer, why, by what: `a, b, rule, value`; a customer is a connected component |
 | `scored_pair` | a pair the model thinks of: `a, b, weight, probability, band, why`; `band` is 'merge' or 'review' |
 | `hierarchy_edge` | `child, parent, kind, evidence`: who belongs to whom, which is never identity |
 | `code_trust` | a code and how far it is believed |

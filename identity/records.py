@@ -28,8 +28,8 @@ _TEXTS = {
 }
 _FOLDED = """
 create or replace table folded_row as
-select said.node, said.times, said.newest, name.folded, nullif(name.core, '') as core, name.trade, name.industry, name.place, name.form, name.branch,
-    name.figures, name.is_group, nullif(short.core, '') as short_core,
+select said.node, said.times, said.newest, name.folded, nullif(name.core, '') as core, name.trade, name.industry,
+    name.place, name.form, name.branch, name.figures, name.sketch, name.is_group, nullif(short.core, '') as short_core,
     nullif(uscc.code, '') as uscc, uscc.reason as uscc_reason, nullif(org.code, '') as org_code, org.reason as org_reason,
     case when licence.reason = 'valid' then licence.code end as licence,
     nullif(taxpayer.code, '') as taxpayer, taxpayer.reason as taxpayer_reason,
@@ -48,7 +48,7 @@ left join contact_fold contact on contact.text = said.contact
 """
 # (what is voted upon together, what must be there, the order of equals)
 _VOTES = (
-    ("folded, core, trade, industry, place, form, branch, figures, is_group", "core is not null", "folded"),
+    ("folded, core, trade, industry, place, form, branch, figures, sketch, is_group", "core is not null", "folded"),
     ("short_core", "short_core is not null", "short_core"),
     ("uscc, uscc_reason", "uscc is not null", "uscc_reason in ('valid', 'pilot') desc, uscc"),
     ("org_code, org_reason", "org_code is not null", "org_reason = 'valid' desc, org_code"),
@@ -78,7 +78,7 @@ group by {column} having count(distinct left(core, 2)) >= {least}
 _RECORD = """
 create or replace table record as
 select node.node, node.system, node.province, raw.folded, raw.core, raw.trade, raw.industry, raw.place, raw.form, raw.branch,
-    raw.figures, raw.is_group, raw.short_core,
+    raw.figures, raw.sketch, raw.is_group, raw.short_core,
     case when raw.uscc is null and raw.taxpayer_reason in ('valid', 'pilot') and length(raw.taxpayer) = 18 then raw.taxpayer
         else raw.uscc end as uscc,
     case when raw.uscc is null and raw.taxpayer_reason in ('valid', 'pilot') and length(raw.taxpayer) = 18

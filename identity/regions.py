@@ -54,7 +54,7 @@ STARTS = frozenset(name[:2] for name in REGIONS)
 
 
 def path(places: list[str]) -> str:
-    """`province/city` of the places that open a name (either may be missing): equal or one inside the other, comparable by prefix."""
+    """`province/city` of the places that open a name, as far as said: one inside another begins like it."""
     if not places:
         return ""
     last = places[-1]

@@ -39,6 +39,7 @@ def score_in_duckdb(connection: duckdb.DuckDBPyConnection, settings: IdentitySet
             "select '0' as match_key, content_l as join_key_l, content_r as join_key_r from asked"
         )
         linker = SplinkLinker(api.register("splink_content"), model(settings))
+        logging.getLogger("splink").setLevel(logging.WARNING)  # a Splink linker sets its own as it is made
         linker.table_management.register_blocked_pairs_for_predict(api.register("splink_pair"))
         scored = linker.inference.predict(warning_mode="never")
         connection.execute(

@@ -21,8 +21,8 @@ DEFAULT = Path(__file__).parent / "model" / "settings.json"
 # What a pair is compared by, and the levels of each from the strongest agreement down; `identity.comparing` holds their meaning.
 LEVELS: Mapping[str, tuple[str, ...]] = {
     "name": (
-        "same", "region_wider", "region_unsaid", "form_differs", "typing_slip", "shortened", "trade_slip", "region_differs",
-        "trade_only", "different",
+        "same", "region_wider", "region_unsaid", "form_differs", "slip_in_place", "typing_slip", "short_in_place",
+        "shortened", "trade_slip", "region_differs", "trade_only", "different",
     ),
     "code": ("uscc", "organisation", "slip", "rounded", "both_valid_differ", "organisation_differs", "differ"),
     "licence": ("same", "differ"),

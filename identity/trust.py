@@ -42,7 +42,7 @@ from several join node using (node);
 # One row a name (by its first two characters) under a code that several names carry.
 _BEARERS = f"""
 create or replace table code_usage as
-select kind, code, node, system, province, core, left(core, 2) as head, coalesce(branch, '') as branch, phone,
+select kind, code, node, system, province, core, left(core, 2) as head, sketch, coalesce(branch, '') as branch, phone,
     street || '|' || coalesce(detail, '') as place, licence
 from node_code join record using (node);
 
@@ -51,6 +51,7 @@ select kind, code, count(distinct head) as heads from code_usage group by all ha
 
 create or replace table bearer as
 select row_number() over (order by kind, code, head)::integer as node, kind, code, head, min(core) as core,
+    arg_min(sketch, core) as sketch,
     list(distinct phone) filter (phone is not null) as phones, list(distinct place) filter (place is not null) as places,
     list(distinct licence) filter (licence is not null) as licences, list(distinct system) as systems
 from code_usage join code_heads using (kind, code) where heads <= {LOOKED_AT} and head is not null group by kind, code, head;
@@ -62,7 +63,7 @@ select one.node as a, other.node as b, one.kind, one.code,
     coalesce(len(one.phones) > 0 and len(other.phones) > 0 or len(one.places) > 0 and len(other.places) > 0
         or len(one.licences) > 0 and len(other.licences) > 0, false) as comparable,
     contains(one.core, other.head) or contains(other.core, one.head)
-        or (least(length(one.core), length(other.core)) >= 4 and levenshtein(one.core, other.core) <= 1) as slip
+        or (least(length(one.core), length(other.core)) >= 4 and levenshtein(one.sketch, other.sketch) <= 1) as slip
 from bearer one join bearer other on one.kind = other.kind and one.code = other.code and one.node < other.node;
 """
 _ONE_FIRM = "(select a, b from bearer_pair where coalesce(shares, false) or slip)"

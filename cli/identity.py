@@ -1,0 +1,78 @@
+"""`bsshub identity`: judging data and the model before either is let near the store."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.output import as_json, console, errors_told, show
+
+identity_app = typer.Typer(help="Who is one customer: try the linker on extracts, measure it, change it.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Files = Annotated[list[Path], typer.Argument(help="CSV (UTF-8 or GB18030) or workbook; columns id, name and any other known.")]
+Out = Annotated[Path, typer.Option(help="Folder for pairs.csv, clusters.csv, hierarchy.csv, records.csv and summary.json.")]
+SettingsFile = Annotated[Path | None, typer.Option("--settings", help="Another settings file than the one in force.")]
+
+
+@identity_app.command("try")
+def try_(files: Files, out: Out, settings: SettingsFile = None, json_output: Json = False) -> None:
+    """Link or dedupe extracts without touching the store: which rows are one customer, which belong to which, and why."""
+    from identity.settings import load_settings
+    from identity.trying import Given, scratch, try_extracts
+    from reconcile.matching.reading import read
+
+    with errors_told(), scratch() as connection:
+        given = []
+        for place, (file, source) in enumerate(zip(files, _sources(files), strict=True)):
+            table = f"extract_{place}"
+            given.append(Given(source, table, read(connection, file, table)))
+        tried = try_extracts(connection, given, out, load_settings(settings))
+        (out / "summary.json").write_text(as_json(asdict(tried)) + "\n", encoding="utf-8")
+    if json_output:
+        typer.echo(as_json(asdict(tried)))
+        return
+    rows = [{"what": name.replace("_", " "), "found": value} for name, value in asdict(tried).items() if value not in ({}, ())]
+    show(rows, json_output=False, title=f"Written to {out}")
+    for warning in tried.warnings:
+        console.print(f"! {warning}")
+
+
+@identity_app.command()
+def score(
+    customers: Annotated[int, typer.Option(help="Firms of the simulated world.", min=10)] = 2000,
+    seed: Annotated[list[int] | None, typer.Option(help="Seed of a world; may be repeated. Default: 20260305.")] = None,
+    dirt: Annotated[list[int] | None, typer.Option(help="1: the default rates; 3: all tripled. May be repeated.", min=1)] = None,
+    settings: SettingsFile = None,
+    json_output: Json = False,
+) -> None:
+    """Measure the linker on simulated worlds whose truth is known: precision and recall of pairs, overall and by trap."""
+    from cli.identity_world import scored
+    from identity.settings import load_settings
+
+    with errors_told():
+        chosen = load_settings(settings)
+        rows = [
+            row
+            for multiple in dirt or [1]
+            for number in seed or [20260305]
+            for row in scored(number, customers, multiple, chosen)
+        ]
+    show(rows, json_output=json_output, title="Pairs of records, linked against the truth")
+
+
+def _sources(files: list[Path]) -> list[str]:
+    """A file's name without its ending; with it where two would be the same; numbered where that is not enough."""
+    stems, names = [file.stem for file in files], [file.name for file in files]
+    found = []
+    for place, file in enumerate(files):
+        if stems.count(file.stem) == 1:
+            found.append(file.stem)
+        elif names.count(file.name) == 1:
+            found.append(file.name)
+        else:
+            found.append(f"{file.name}#{place + 1}")
+    return found
