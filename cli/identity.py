@@ -8,9 +8,12 @@ from typing import Annotated
 
 import typer
 
+from cli.identity_preview import history, preview
 from cli.output import as_json, console, errors_told, show
 
 identity_app = typer.Typer(help="Who is one customer: try the linker on extracts, measure it, change it.", no_args_is_help=True)
+identity_app.command()(preview)
+identity_app.command()(history)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Files = Annotated[list[Path], typer.Argument(help="CSV (UTF-8 or GB18030) or workbook; columns id, name and any other known.")]
