@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -82,15 +83,21 @@ class Bench:
         with session(os.cpu_count() or 1) as connection:
             connection.execute(f"COPY ({LINES.format(rows=rows)}) TO '{self.file.path}' (HEADER false, DELIMITER '|', QUOTE '')")
         self.staged: Staged = stage(BILL_ITEM, PERIOD, Layout.DELIMITED, [self.file], self.root / "rows")
-        self.delivery = Delivery(
-            kind=Kind.FULL, resend=0, layout=Layout.DELIMITED, objects=(self.file.object,), declared_rows=rows
-        )
-        with self.engine.begin() as connection:
-            self.batch_id = ledger.record_landed(connection, BILL_ITEM, "gd", PERIOD, self.delivery).batch_id
+        self.resends = count()
 
     def ours(self) -> None:
-        verdict = judge(BILL_ITEM, PERIOD, self.staged, self.delivery, self.root / "gate")
-        written = write_quarantine(self.engine, self.batch_id, BILL_ITEM, self.staged, verdict, [self.file])
+        """A batch of its own each time, as each resend is: judging one batch again takes its earlier quarantine away first."""
+        delivery = Delivery(
+            kind=Kind.FULL,
+            resend=next(self.resends),
+            layout=Layout.DELIMITED,
+            objects=(self.file.object,),
+            declared_rows=self.rows,
+        )
+        with self.engine.begin() as connection:
+            batch_id = ledger.record_landed(connection, BILL_ITEM, "gd", PERIOD, delivery).batch_id
+        verdict = judge(BILL_ITEM, PERIOD, self.staged, delivery, self.root / "gate")
+        written = write_quarantine(self.engine, batch_id, BILL_ITEM, self.staged, verdict, [self.file])
         if not verdict.account.quarantined == written == self.rows // 10:
             raise SystemExit(f"void: {verdict.account}, {written} rows in quarantine")
 

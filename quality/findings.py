@@ -120,7 +120,7 @@ def _find_repeats(connection: Any, contract: Contract, checks: Sequence[Check], 
         WHERE sharing > 1""")
     connection.execute(f"""
         CREATE VIEW candidates AS SELECT {key} FROM staged
-        WHERE _row_no NOT IN ({refused}) AND _row_no NOT IN (SELECT _row_no FROM repeats WHERE outcome = 'duplicate')""")
+        ANTI JOIN ({refused} UNION ALL SELECT _row_no FROM repeats WHERE outcome = 'duplicate') USING (_row_no)""")
 
 
 def _unreadable(contract: Contract) -> str:

@@ -78,7 +78,7 @@ class _Bytes:
 
 
 def _kept_out(reading: duckdb.DuckDBPyConnection, staged: Staged, verdict: Verdict) -> duckdb.DuckDBPyConnection:
-    """The rows and where their bytes lie, in row order, so that files are read from front to back."""
+    """The rows and where their bytes lie, in the order they are staged, so that files are read from front to back."""
     spill = verdict.verdict_file.parent / "spill"
     reading.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
     reading.execute(f"SET temp_directory = {duck.literal(spill)}")
@@ -86,7 +86,7 @@ def _kept_out(reading: duckdb.DuckDBPyConnection, staged: Staged, verdict: Verdi
     return reading.execute(f"""
         SELECT v._row_no AS row_no, outcome, reason, rule_id, detail, _object AS object_no, _offset AS byte_offset,
             _length AS byte_length, _record
-        FROM read_parquet({found}) v JOIN read_parquet([{files}]) s USING (_row_no) ORDER BY row_no""")
+        FROM read_parquet({found}) v JOIN read_parquet([{files}]) s USING (_row_no)""")
 
 
 def _with_bytes(found: duckdb.DuckDBPyConnection, landed: _Bytes) -> pa.RecordBatchReader:
@@ -106,5 +106,5 @@ def _raw(batch: pa.RecordBatch, landed: _Bytes) -> pa.Array:
     texts = batch.column("_record")
     if texts.null_count < len(texts):
         return texts.cast(pa.binary())
-    places = (batch.column(name).to_pylist() for name in ("object_no", "byte_offset", "byte_length"))
+    places = (batch.column(name).to_numpy().tolist() for name in ("object_no", "byte_offset", "byte_length"))
     return pa.array(landed.records(*places), pa.binary())

@@ -46,9 +46,17 @@ def check_accounts(connection: Connection) -> list[Finding]:
         for check in _SAID
         if row[check] is False
     ]
+    findings += named(
+        1, "hub.quarantine", _quarantined_of_nothing(connection), "it holds rows of a batch that the ledger does not know"
+    )
     for entity in ENTITY_TABLES:
         findings += _check_held(connection, entity)
     return findings
+
+
+def _quarantined_of_nothing(connection: Connection) -> list[str]:
+    unknown = "select distinct batch_id from hub.quarantine except select batch_id from hub.batch order by batch_id"
+    return [f"batch {batch_id}" for batch_id in connection.execute(text(unknown)).scalars()]
 
 
 def _check_held(connection: Connection, entity: str) -> list[Finding]:

@@ -74,6 +74,7 @@ TOUCHED = [
     ("update hub.gate_result set failed_sql = 0 where batch_id = 1", 5, "batch 1"),
     ("update hub.quarantine set raw = 'bytez' where batch_id = 1", 5, "batch 1"),
     ("delete from hub.quarantine", 1, "batch 1"),
+    ("insert into hub.quarantine values (99, 1, 'quarantined', '', '', null, 0, 0, 0, '')", 1, "hub.quarantine batch 99"),
     ("insert into hub.tombstone values ('abc', 'mine', now())", 5, "hub.tombstone abc"),
     ("update hub.publication set cycle = '20260304'", 5, "hub.publication 1"),
     ("delete from hub.publication_batch where batch_id = 7", 4, "publication 1 (20260303) batch 7"),
