@@ -10,6 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 import typer
+from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
@@ -29,6 +30,8 @@ def as_json(value: object) -> str:
 def _plain(value: object) -> object:
     if isinstance(value, datetime | date):
         return value.isoformat()
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else str(value)
     return str(value)

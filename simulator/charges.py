@@ -92,7 +92,8 @@ def bill_faults(book: Book, month: str, accounts: list[str]) -> dict[str, str]:
 def another(book: Book, account: str) -> str:
     """Another account of the province."""
     known = [key for key, record in book.accounts.rows.items() if record.born == 0 and record.gone]
-    return known[(known.index(account) + 1) % len(known)]
+    later = [key for key in known if key > account]
+    return (later or known)[0]
 
 
 def bills(book: Book, month: str) -> Iterator[Bill]:
