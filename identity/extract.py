@@ -10,20 +10,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import duckdb
 from sqlalchemy import Engine
 
-from hub.errors import RetryLater
-from hub.logging import redact
+from identity.parts import LINEAGE, Parts, may_be_kept, read_store
 from schemas.entities import ENTITIES, FACTS
 from store import duck
 
+__all__ = ["LINEAGE", "Extract", "merged", "open_extract", "read_store", "store_session"]
+
 MEMORY_LIMIT = "1GB"
-LINEAGE = ("system", "province", "source_key", "batch_id", "row_no")
 
 # What identity and reconciliation read of each entity, beside its lineage. Personal columns stay in the task's own memory
 # and in its temporary files, which are removed when the task ends.
@@ -65,14 +68,26 @@ RECONCILE_COLUMNS: Mapping[str, tuple[str, ...]] = {
 # What an extract holds in place of a personal column: equal where the column is equal, and no more than that.
 DERIVED: Mapping[tuple[str, str], str] = {("product", "service_digest"): "md5(service_no)"}
 
+# Of the work orders, by far the most numerous, only those that can disagree with their orders: the open ones, and all of an
+# order that is open.
+SIEVES: Mapping[str, str] = {
+    "work_order": """work_order_state in ('pending', 'inProgress') or (province, order_no) in (
+        select province, source_key from core.product_order
+        where order_state in ('acknowledged', 'inProgress', 'held') and {visible})"""
+}
+
 
 @dataclass(frozen=True)
 class Extract:
-    """`connection` holds the entities as tables of its schema `core`, and reads the store as `store` (read only)."""
+    """`connection` holds the entities as relations of its schema `core`, and reads the store as `store` (read only).
+
+    `parts`: the files that some of them are read from; None where all are tables.
+    """
 
     connection: duckdb.DuckDBPyConnection
     seq: int
     entities: tuple[str, ...]
+    parts: Parts | None = None
 
     def digest(self) -> str:
         """SHA-256 over every row's key, lineage and version, whatever their order: the same digest, the same extract."""
@@ -97,17 +112,32 @@ def merged(*columns: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]
 
 @contextmanager
 def open_extract(
-    engine: Engine, seq: int, columns: Mapping[str, tuple[str, ...]], fact_batches: Sequence[int] = ()
+    engine: Engine,
+    seq: int,
+    columns: Mapping[str, tuple[str, ...]],
+    fact_batches: Sequence[int] = (),
+    *,
+    kept: Path | None = None,
 ) -> Iterator[Extract]:
     """The extract, in a DuckDB of this task alone that is gone when the block ends.
 
-    Raises RetryLater where the store cannot be read, FixConnection where DuckDB's postgres extension is not installed.
+    `kept`: a folder of this store's parts (`identity.parts`), by which the next run reads only what has changed; one run at a
+    time uses it. Raises RetryLater where the store cannot be read, FixConnection where DuckDB's postgres extension is not
+    installed.
     """
-    with store_session(engine) as connection:
+    with store_session(engine) as connection, tempfile.TemporaryDirectory(prefix="bsshub-extract-") as own:
         connection.execute("create schema core")
+        parts = Parts(connection, engine, kept or Path(own), seq)
         for entity, names in columns.items():
-            read_store(connection, f"core.{entity}", _visible(entity, names, seq, fact_batches))
-        yield Extract(connection, seq, tuple(columns))
+            select = partial(_visible, entity, names, seq)
+            if entity in FACTS:
+                parts.fact(entity, names, fact_batches, select)
+            elif kept is not None and entity not in SIEVES and may_be_kept(entity, names):
+                parts.state(entity, names, select)
+            else:
+                read_store(connection, f"core.{entity}", select("true"))
+        yield Extract(connection, seq, tuple(columns), parts)
+        parts.forget()
 
 
 def store_session(engine: Engine) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
@@ -115,29 +145,16 @@ def store_session(engine: Engine) -> AbstractContextManager[duckdb.DuckDBPyConne
     return duck.session(engine.url, threads=os.cpu_count() or 1, memory=MEMORY_LIMIT, read_only=True)
 
 
-def read_store(connection: duckdb.DuckDBPyConnection, table: str, query: str) -> None:
-    """Makes `table` from a query the store runs, streamed out of it by binary COPY."""
-    try:
-        connection.execute(
-            f"create or replace table {table} as select * from postgres_query('{duck.ATTACHED}', {duck.literal(query)})"
-        )
-    except duckdb.Error as error:
-        raise RetryLater(f"the store could not be read for {table}: {redact(str(error))[:500]}", table=table) from None
-
-
-def _visible(entity: str, names: Sequence[str], seq: int, fact_batches: Sequence[int]) -> str:
+def _visible(entity: str, names: Sequence[str], seq: int, where: str) -> str:
+    """The store's query of an entity's rows visible at `seq`, of those that `where` keeps."""
     unknown = {name for name in names if (entity, name) not in DERIVED} - {column.name for column in ENTITIES[entity].columns}
     if unknown:
         raise ValueError(f"core.{entity} has no columns {sorted(unknown)}")
     read = [f"{DERIVED[entity, name]} as {name}" if (entity, name) in DERIVED else name for name in names]
     if entity in FACTS:
-        batches = ", ".join(str(int(batch)) for batch in fact_batches) or "null"
         selected = ", ".join((*LINEAGE, *read))
-        return (
-            f"select {selected} from core.{entity} where batch_id in ({batches}) and (recorded_to is null or recorded_to > {seq})"
-        )
+        return f"select {selected} from core.{entity} where ({where}) and (recorded_to is null or recorded_to > {seq})"
     selected = ", ".join((*LINEAGE, "source_version", *read))
-    return (
-        f"select {selected} from core.{entity} where not is_deleted "
-        f"and recorded_from <= {seq} and (recorded_to is null or recorded_to > {seq})"
-    )
+    visible = f"not is_deleted and recorded_from <= {seq} and (recorded_to is null or recorded_to > {seq})"
+    sieve = f" and ({SIEVES[entity].format(visible=visible)})" if entity in SIEVES else ""
+    return f"select {selected} from core.{entity} where ({where}) and {visible}{sieve}"

@@ -79,7 +79,7 @@ def reconcile(
         with open_extract(engine, seq, RECONCILE_COLUMNS, batches) as own:
             return reconcile(engine, seq, cycle, batches, periods, rules=rules, extract=own)
     connection = extract.connection
-    shared.prepare(connection, extract.seq, batches, periods)
+    shared.prepare(extract, batches, periods)
     judge(connection, rules, cycle)
     with alone(engine, "reconcile") as store:
         ledger.meet(connection, cycle)

@@ -23,10 +23,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import duckdb
-
-from identity.extract import read_store
+from identity.extract import Extract, read_store
 from reconcile import figures
+from reconcile.charges import sum_charges
 from schemas.contract import Mode
 from schemas.contracts import CONTRACTS
 
@@ -35,33 +34,6 @@ WITHHOLDING_FEEDS = (
     "work_order",
 )  # fmt: skip
 SHORTEST_KEY = 4
-RENT = "('recurring', 'circuit')"
-
-_CHARGE = f"""
-create or replace table charge as
-select province, bill_no, account_no, product_id_crm, month::varchar as month, items, amount_fen::bigint as amount_fen,
-    coalesce(tax_fen, 0)::bigint as tax_fen, untaxed, coalesce(rent_fen, 0)::bigint as rent_fen,
-    coalesce(discount_fen, 0)::bigint as discount_fen, wrong_lines, coalesce(wrong_fen, 0) as wrong_fen,
-    coalesce(wrong_by_fen, 0) as wrong_by_fen, coalesce(abs_wrong_fen, 0) as abs_wrong_fen
-from (
-    select province, bill_no, account_no, product_id_crm, year(charged_from) * 100 + month(charged_from) as month,
-        count(*) as items, sum(amount_fen) as amount_fen, sum(tax_fen) as tax_fen, count(*) - count(tax_fen) as untaxed,
-        sum(amount_fen) filter (charge_item in {RENT}) as rent_fen,
-        sum(amount_fen) filter (charge_item = 'discount') as discount_fen,
-        count(*) filter (wrong_by <> 0) as wrong_lines, sum(amount_fen) filter (wrong_by <> 0) as wrong_fen,
-        sum(wrong_by) filter (wrong_by <> 0) as wrong_by_fen, sum(abs(wrong_by)) filter (wrong_by <> 0) as abs_wrong_fen
-    from (
-        select *, case when charge_item not in {RENT} then amount_fen - quantity::hugeint * price_fen end as wrong_by
-        from core.bill_item
-    ) line group by all
-) summed
-"""
-_RENT = f"""
-create or replace table rent as
-select province, (year(charged_from) * 100 + month(charged_from))::varchar as month, bill_no, product_id_crm,
-    source_key as item_no, quantity, price_fen, amount_fen, charged_from, charged_to
-from core.bill_item where charge_item in {RENT}
-"""
 _SUMS = """
 create or replace table product_month as
 select province, month, product_id_crm, account_no, sum(items)::bigint as items, sum(amount_fen)::bigint as amount_fen,
@@ -157,27 +129,28 @@ from hub.batch b
 where b.loaded_seq <= {seq} and (b.superseded_seq is null or b.superseded_seq > {seq})
     and b.delivery #>> '{{control,rows}}' is not null
 """
-_ENTITIES = "select table_name from information_schema.tables where table_schema = 'core' and table_catalog = current_catalog()"
 
 
-def prepare(connection: duckdb.DuckDBPyConnection, seq: int, batches: Sequence[int], periods: Sequence[str] | None) -> None:
-    """Makes the tables above, of what counts at `seq`. `periods`: the months to judge; None judges every month of `batches`."""
+def prepare(extract: Extract, batches: Sequence[int], periods: Sequence[str] | None) -> None:
+    """Makes the tables above, of what counts at the extract's sequence. `periods`: the months to judge; None judges every month
+    of `batches`."""
+    connection, seq = extract.connection, int(extract.seq)
     numbers = ", ".join(str(int(batch)) for batch in batches) or "null"
     feeds = ", ".join(f"'{feed}'" for feed in WITHHOLDING_FEEDS)
     read_store(connection, "withheld_row", _WITHHELD.format(feeds=feeds, batches=numbers))
     read_store(connection, "golden", _GOLDEN)
     whole = [c.feed_id for c in CONTRACTS.values() if c.period == "daily" and c.mode is Mode.FULL]
     pictures = ", ".join(f"'{feed}'" for feed in whole)
-    read_store(connection, "picture", _PICTURES.format(seq=int(seq), feeds=pictures))
-    read_store(connection, "controlled", _CONTROLLED.format(seq=int(seq)))
+    read_store(connection, "picture", _PICTURES.format(seq=seq, feeds=pictures))
+    read_store(connection, "controlled", _CONTROLLED.format(seq=seq))
     figures.read_signed(connection)
-    derive(connection, periods)
+    derive(extract, periods)
 
 
-def derive(connection: duckdb.DuckDBPyConnection, periods: Sequence[str] | None) -> None:
+def derive(extract: Extract, periods: Sequence[str] | None) -> None:
     """Makes what follows from `core.*` and from what was read of the store (`withheld_row`, `golden`, `picture`)."""
-    connection.execute(_CHARGE)
-    connection.execute(_RENT)
+    connection = extract.connection
+    sum_charges(extract)
     months = ", ".join(f"'{int(month)}'" for month in periods or ())
     connection.execute(_SUMS.format(judged=f"month in ({months or 'null'})" if periods is not None else "true"))
     connection.execute(_TOKENS)
@@ -185,6 +158,5 @@ def derive(connection: duckdb.DuckDBPyConnection, periods: Sequence[str] | None)
     connection.execute(_LATEST)
     figures.make(connection)
     figures.none_signed(connection)
-    entities = [name for (name,) in connection.execute(_ENTITIES).fetchall()]
-    each = " union all ".join(f"select distinct '{name}' as entity, province from core.{name}" for name in entities)
+    each = " union all ".join(f"select distinct '{name}' as entity, province from core.{name}" for name in extract.entities)
     connection.execute(f"create or replace table present as {each}")

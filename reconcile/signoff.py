@@ -84,7 +84,7 @@ def sign(engine: Engine, period: str, *, by: str, note: str, expected: str | Non
 
 def _figures(engine: Engine, shown: Publication, batches: Sequence[int], period: str) -> tuple[Figure, ...]:
     with open_extract(engine, shown.seq, RECONCILE_COLUMNS, batches) as extract:
-        shared.prepare(extract.connection, shown.seq, batches, [period])
+        shared.prepare(extract, batches, [period])
         rows = extract.connection.execute(
             "select province, figure, value from figure where month = ? order by province, figure", [period]
         ).fetchall()

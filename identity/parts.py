@@ -1,0 +1,196 @@
+"""The Parquet parts an extract is made of, and what is kept of them from run to run.
+
+A part holds the rows visible at the sequence it was made at. Later loads are read as a difference: a state entity's keys that
+they touched, a fact's rows that they closed. A difference of more than a tenth makes the part anew. Parts hold no personal
+column: an entity of which one is asked for is read anew each time, into the task's own memory.
+
+| file | |
+|---|---|
+| `<entity>-<columns>-<seq>.parquet` | a state entity at a sequence |
+| `<entity>-<columns>-b<batch>-<seq>.parquet` | a batch of facts at a sequence |
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+from sqlalchemy import Connection, Engine, text
+
+from hub.errors import RetryLater
+from hub.logging import redact
+from schemas.contracts import CONTRACTS
+from schemas.entities import ENTITIES
+from store import duck
+
+LINEAGE = ("system", "province", "source_key", "batch_id", "row_no")
+ANEW_ABOVE = 10
+"""Parts per hundred of a part's rows: a greater difference makes it anew."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of an entity in a file, visible at `seq`."""
+
+    entity: str
+    file: Path
+    seq: int
+
+
+def read_store(connection: duckdb.DuckDBPyConnection, table: str, query: str) -> None:
+    """Makes `table` from a query the store runs, streamed out of it by binary COPY."""
+    _from_store(connection, f"create or replace table {table} as select * from {{query}}", query, table)
+
+
+def copy_store(connection: duckdb.DuckDBPyConnection, file: Path, query: str) -> None:
+    """Writes what the store answers as Parquet, streamed."""
+    _from_store(connection, f"copy (select * from {{query}}) to '{file}' (format parquet)", query, file.stem)
+
+
+def _from_store(connection: duckdb.DuckDBPyConnection, statement: str, query: str, what: str) -> None:
+    try:
+        connection.execute(statement.format(query=f"postgres_query('{duck.ATTACHED}', {duck.literal(query)})"))
+    except duckdb.Error as error:
+        raise RetryLater(f"the store could not be read for {what}: {redact(str(error))[:500]}", table=what) from None
+
+
+class Parts:
+    """The parts under a folder. One run at a time uses it (`unify` takes turns); `forget` removes what the run did not use."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, engine: Engine, folder: Path, seq: int) -> None:
+        self.connection = connection
+        self.engine = engine
+        self.folder = folder
+        self.seq = seq
+        self.used: set[Path] = set()
+        self.facts: dict[str, list[Part]] = {}
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def state(self, entity: str, columns: Sequence[str], select: Callable[[str], str]) -> None:
+        """Makes view `core.<entity>` of the rows visible at the sequence. `select(where)` is the store's query of them."""
+        stem = f"{entity}-{_digest(columns)}"
+        kept = self._newest(stem)
+        touched = self._touched(entity, kept.seq) if kept else ""
+        if kept and touched:
+            difference = select(f"(system, province, source_key) in ({touched})")
+            self._read(f"{entity}_touched", touched)
+            self._read(f"{entity}_now", difference)
+            if self._count(f"{entity}_touched") * 100 > self._rows_of(kept.file) * ANEW_ABOVE:
+                kept = None
+        if kept is None:
+            kept = self._write(entity, self.folder / f"{stem}-{self.seq}.parquet", select("true"))
+            touched = ""
+        self.used.add(kept.file)
+        base = f"select * from read_parquet('{kept.file}')"
+        if touched:
+            keys = "(system, province, source_key)"
+            base += f" anti join {entity}_touched using {keys} union all by name select * from {entity}_now"
+        self.connection.execute(f"create or replace view core.{entity} as {base}")
+
+    def fact(self, entity: str, columns: Sequence[str], batches: Sequence[int], select: Callable[[str], str]) -> None:
+        """Makes view `core.<entity>` of the rows of these batches visible at the sequence, and `<entity>_closed` of the keys
+        (`batch_id, source_key`) that later loads closed in the parts."""
+        self.connection.execute(f"create or replace table {entity}_closed (batch_id bigint, source_key varchar)")
+        parts = self.facts[entity] = []
+        for batch in batches:
+            stem = f"{entity}-{_digest(columns)}-b{int(batch)}"
+            kept = self._newest(stem)
+            if kept and not self._closed_since(entity, int(batch), kept):
+                kept = None
+            if kept is None:
+                file = self.folder / f"{stem}-{self.seq}.parquet"
+                kept = self._write(entity, file, select(f"batch_id = {int(batch)}"))
+            parts.append(kept)
+            self.used.add(kept.file)
+        if parts:
+            files = ", ".join(f"'{part.file}'" for part in parts)
+            query = f"select * from read_parquet([{files}]) anti join {entity}_closed using (batch_id, source_key)"
+            self.connection.execute(f"create or replace view core.{entity} as {query}")
+        else:
+            self._read(f"core.{entity}", select("false"))
+
+    def forget(self) -> None:
+        """Removes the parts that this run had no use for."""
+        for file in self.folder.glob("*.parquet"):
+            if file not in self.used:
+                file.unlink(missing_ok=True)
+
+    def _newest(self, stem: str) -> Part | None:
+        found = [(int(file.stem.rpartition("-")[2]), file) for file in self.folder.glob(f"{stem}-*.parquet")]
+        usable = [(seq, file) for seq, file in found if seq <= self.seq]
+        if not usable:
+            return None
+        seq, file = max(usable)
+        return Part(stem.partition("-")[0], file, seq)
+
+    def _touched(self, entity: str, since: int) -> str:
+        """The store's query of the keys that loads after `since` touched; empty where none did."""
+        feeds = [contract.feed_id for contract in CONTRACTS.values() if contract.entity == entity]
+        batches = self._loaded(feeds, since)
+        if not batches:
+            return ""
+        return f"select distinct system, province, source_key from core.{entity} where batch_id in ({_listed(batches)})"
+
+    def _closed_since(self, entity: str, batch: int, kept: Part) -> bool:
+        """Notes the rows that loads of the batch's month closed since the part was made; False where they are too many."""
+        feeds = [contract.feed_id for contract in CONTRACTS.values() if contract.entity == entity]
+        if not self._loaded(feeds, kept.seq, beside=batch):
+            return True
+        query = (
+            f"select batch_id, source_key from core.{entity} where batch_id = {batch} "
+            f"and recorded_to > {kept.seq} and recorded_to <= {self.seq}"
+        )
+        self._read(f"{entity}_closing", query)
+        if self._count(f"{entity}_closing") * 100 > self._rows_of(kept.file) * ANEW_ABOVE:
+            return False
+        self.connection.execute(f"insert into {entity}_closed from {entity}_closing")
+        return True
+
+    def _loaded(self, feeds: Sequence[str], since: int, *, beside: int | None = None) -> list[int]:
+        """Batches of the feeds loaded after `since`; `beside` keeps to those of another batch's province and period."""
+        query = (
+            "select b.batch_id from hub.batch b where b.system || '.' || b.feed = any (:feeds) "
+            "and b.loaded_seq > :since and b.loaded_seq <= :seq"
+        )
+        if beside is not None:
+            query += " and (b.province, b.period) = (select m.province, m.period from hub.batch m where m.batch_id = :beside)"
+        facts: dict[str, object] = {"feeds": list(feeds), "since": since, "seq": self.seq}
+        with self.engine.connect() as store:
+            return _numbers(store, query, facts if beside is None else {**facts, "beside": beside})
+
+    def _write(self, entity: str, file: Path, query: str) -> Part:
+        """Written beside and renamed, so that a part that is there is whole."""
+        draft = file.with_suffix(".tmp")
+        copy_store(self.connection, draft, query)
+        draft.replace(file)
+        return Part(entity, file, self.seq)
+
+    def _rows_of(self, file: Path) -> int:
+        row = self.connection.execute(f"select sum(num_rows)::bigint from parquet_file_metadata('{file}')").fetchone()
+        return int(row[0]) if row else 0
+
+    def _count(self, table: str) -> int:
+        row = self.connection.execute(f"select count(*) from {table}").fetchone()
+        return int(row[0]) if row else 0
+
+    def _read(self, table: str, query: str) -> None:
+        read_store(self.connection, table, query)
+
+
+def _numbers(store: Connection, query: str, values: dict[str, object]) -> list[int]:
+    return [int(number) for number in store.execute(text(query), values).scalars()]
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers)) or "null"
+
+
+def _digest(columns: Sequence[str]) -> str:
+    return hashlib.sha256("|".join(columns).encode()).hexdigest()[:12]
+
+
+def may_be_kept(entity: str, columns: Sequence[str]) -> bool:
+    return not ENTITIES[entity].personal & set(columns)

@@ -1,0 +1,99 @@
+"""Bill items summed once: `charge` and `rent` (`reconcile.shared`), of which every rule about charges is made.
+
+Sums of a part of the extract are kept beside the part, under a name that follows from the part and from the statement: a night
+that brings no new month reads them, takes away what corrections closed, and adds what they brought.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+
+from identity.extract import Extract
+from identity.parts import Parts
+
+RENT = "('recurring', 'circuit')"
+_KEYS = "province, bill_no, account_no, product_id_crm, month"
+_SUMS = (
+    "items", "amount_fen", "tax_fen", "untaxed", "rent_fen", "discount_fen", "wrong_lines", "wrong_fen", "wrong_by_fen",
+    "abs_wrong_fen",
+)  # fmt: skip
+_CHARGE = f"""
+select province, bill_no, account_no, product_id_crm, month::varchar as month, items, amount_fen::bigint as amount_fen,
+    coalesce(tax_fen, 0)::bigint as tax_fen, untaxed, coalesce(rent_fen, 0)::bigint as rent_fen,
+    coalesce(discount_fen, 0)::bigint as discount_fen, wrong_lines, coalesce(wrong_fen, 0)::decimal(38, 0) as wrong_fen,
+    coalesce(wrong_by_fen, 0)::decimal(38, 0) as wrong_by_fen, coalesce(abs_wrong_fen, 0)::decimal(38, 0) as abs_wrong_fen
+from (
+    select province, bill_no, account_no, product_id_crm, year(charged_from) * 100 + month(charged_from) as month,
+        count(*) as items, sum(amount_fen) as amount_fen, sum(tax_fen) as tax_fen, count(*) - count(tax_fen) as untaxed,
+        sum(amount_fen) filter (charge_item in {RENT}) as rent_fen,
+        sum(amount_fen) filter (charge_item = 'discount') as discount_fen,
+        count(*) filter (wrong_by <> 0) as wrong_lines, sum(amount_fen) filter (wrong_by <> 0) as wrong_fen,
+        sum(wrong_by) filter (wrong_by <> 0) as wrong_by_fen, sum(abs(wrong_by)) filter (wrong_by <> 0) as abs_wrong_fen
+    from (
+        select *, case when charge_item not in {RENT} then amount_fen - quantity::hugeint * price_fen end as wrong_by
+        from {{items}} item
+    ) line group by all
+) summed
+"""
+_RENT = f"""
+select province, (year(charged_from) * 100 + month(charged_from))::varchar as month, bill_no, product_id_crm, batch_id,
+    source_key, source_key as item_no, quantity, price_fen, amount_fen, charged_from, charged_to
+from {{items}} item where charge_item in {RENT}
+"""
+
+
+def sum_charges(extract: Extract) -> None:
+    """Makes `charge` and `rent` of the extract's bill items."""
+    connection, parts = extract.connection, extract.parts
+    if parts is None or not parts.facts.get("bill_item"):
+        connection.execute(f"create or replace table charge as {_CHARGE.format(items='core.bill_item')}")
+        connection.execute(f"create or replace table rent as {_RENT.format(items='core.bill_item')}")
+        return
+    items = [part.file for part in parts.facts["bill_item"]]
+    charges = _listed([_kept(connection, parts, "charge", _CHARGE, file) for file in items])
+    rents = _listed([_kept(connection, parts, "rent", _RENT, file) for file in items])
+    closed = f"(select * from read_parquet({_listed(items)}) semi join bill_item_closed using (batch_id, source_key))"
+    taken = ", ".join(f"-{name} as {name}" for name in _SUMS)
+    summed = ", ".join(f"sum({name})::{'decimal(38, 0)' if 'wrong' in name and 'fen' in name else 'bigint'} as {name}"
+                       for name in _SUMS)  # fmt: skip
+    both = (
+        f"select * from read_parquet({charges}) union all by name select {_KEYS}, {taken} from ({_CHARGE.format(items=closed)})"
+    )
+    if _overlap(connection, charges):
+        connection.execute(
+            f"create or replace table charge as select {_KEYS}, {summed} from ({both}) part "
+            f"group by {_KEYS} having sum(items) <> 0"
+        )
+    else:
+        connection.execute(f"create or replace table charge as from read_parquet({charges})")
+    connection.execute(
+        f"create or replace table rent as from read_parquet({rents}) anti join bill_item_closed using (batch_id, source_key)"
+    )
+
+
+def _kept(connection: duckdb.DuckDBPyConnection, parts: Parts, name: str, statement: str, items: Path) -> Path:
+    file = parts.folder / f"{name}-{hashlib.sha256(statement.encode()).hexdigest()[:12]}-{items.stem}.parquet"
+    if not file.exists():
+        draft = file.with_suffix(".tmp")
+        query = statement.format(items=f"read_parquet('{items}')")
+        connection.execute(f"copy ({query}) to '{draft}' (format parquet)")
+        draft.replace(file)
+    parts.used.add(file)
+    return file
+
+
+def _overlap(connection: duckdb.DuckDBPyConnection, charges: str) -> bool:
+    """Whether rows were closed, or two parts hold charges of one month: only then is there anything to sum again."""
+    row = connection.execute(
+        f"select count(*) > count(distinct (province, month)) or (select count(*) from bill_item_closed) > 0 from ("
+        f"select distinct filename, province, month from read_parquet({charges}, filename = true)) held"
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _listed(files: Sequence[Path]) -> str:
+    return "[" + ", ".join(f"'{file}'" for file in files) + "]"
