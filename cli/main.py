@@ -145,6 +145,25 @@ def quarantine(  # noqa: PLR0917 (typer reads options off the signature)
     show(rows, json_output=json_output, title="Quarantine")
 
 
+@quarantine_app.command("show")
+def quarantine_show(
+    batch: Annotated[int, typer.Argument(help="The batch.")],
+    row: Annotated[int, typer.Argument(help="The row's number in it.")],
+    json_output: Json = False,
+) -> None:
+    """Say in words everything that is wrong with one quarantined row. Never its content."""
+    from pipeline import explain_quarantined, open_hub
+
+    with errors_told(), open_hub() as hub:
+        found = explain_quarantined(hub, batch, row)
+    if json_output:
+        print(as_json(asdict(found)))
+        return
+    console.print(f"{found.feed} {found.object_name}, row {row}, byte {found.byte_offset}: {found.reason} {found.rule_id}")
+    for fault in found.faults:
+        console.print(f"  {fault}")
+
+
 @quarantine_app.command("replay")
 def quarantine_replay(
     batch: Annotated[int, typer.Option(help="The batch whose quarantined rows are to be judged again.")],

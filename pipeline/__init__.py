@@ -9,7 +9,9 @@ from pipeline.hub import Hub, open_hub
 from pipeline.load import load
 from pipeline.night import CycleResult, run_cycle, run_feed
 from pipeline.pull import pull
+from pipeline.quarantined import explain_quarantined
 from pipeline.replay import replay
+from pipeline.steward import record_answer, steward_cases
 from pipeline.unify import UnifySummary, has_news, unify
 
 __all__ = [
@@ -20,14 +22,17 @@ __all__ = [
     "UnifySummary",
     "check_sources",
     "cutoff",
+    "explain_quarantined",
     "gate",
     "has_news",
     "load",
     "open_hub",
     "pull",
+    "record_answer",
     "replay",
     "run_cycle",
     "run_feed",
+    "steward_cases",
     "unify",
     "verify_store",
     "write_report",

@@ -84,7 +84,7 @@ def split_block(contract: Contract, header: tuple[str, ...], block: Block, recor
     place = Place(row_no, block.object_index, records.starts + block.offset, records.lengths)
     table = _parse_all(contract, header, records, place)
     if table is None:
-        found = [_parse_one(contract, header, records.record(i)) for i in range(len(row_no))]
+        found = [parse_one(contract, header, records.record(i)) for i in range(len(row_no))]
         table = odd_table(contract, place, found)
     return TextRows(table, lambda positions: [lossy(records.record(int(i)), ENCODING) for i in positions])
 
@@ -111,7 +111,7 @@ def _parse_all(contract: Contract, header: tuple[str, ...], records: Records, pl
     return good_table(contract, place, [text for text, _ in decoded])
 
 
-def _parse_one(contract: Contract, header: tuple[str, ...], record: bytes) -> OddRecord:
+def parse_one(contract: Contract, header: tuple[str, ...], record: bytes) -> OddRecord:
     text = strict(record, ENCODING)
     if text is None:
         return OddRecord(None, "encoding")

@@ -47,7 +47,7 @@ def _records(landed: LandedBytes) -> list[etree._Element]:
 
 
 def _rows(contract: Contract, records: list[etree._Element], page: str, index: int, first_row_no: int) -> TextRows:
-    fields = [_fields(record) for record in records]
+    fields = [fields_of(record) for record in records]
     check_names(contract, {name for record in fields for name in record}, where=page, all_present=False)
     texts = [pa.array([record.get(column.source) for record in fields], pa.string()) for column in contract.columns]
     row_no = np.arange(first_row_no, first_row_no + len(records), dtype=np.int64)
@@ -59,6 +59,6 @@ def _rows(contract: Contract, records: list[etree._Element], page: str, index: i
     return TextRows(good_table(contract, place, texts), sources, paged=True)
 
 
-def _fields(record: etree._Element) -> dict[str, str]:
+def fields_of(record: etree._Element) -> dict[str, str]:
     named = ((field.findtext("fieldEnName") or "", field.findtext("fieldContent") or "") for field in record.iter("fieldInfo"))
     return dict(named)

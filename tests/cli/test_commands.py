@@ -10,7 +10,10 @@ import pytest
 import typer.main
 
 from cli.main import app
+from quality.rules import checks_of
 from schemas.codes import CODE_TABLES, Code
+from schemas.contract import Contract
+from schemas.contracts import CONTRACTS
 from simulator import faults
 from simulator.layouts import BILL_ITEM
 from tests.cli.conftest import Run, runner_of
@@ -91,6 +94,7 @@ WRONG: dict[tuple[str, ...], str] = {
     ("batches", "--feed", "x.y"): "known: billing.account,",
     ("explain", "BC99999999"): "no customer BC99999999",
     ("quarantine", "replay", "--batch", "9999"): "no batch 9999",
+    ("quarantine", "show", "1", "99999999"): "batch 1 has no row 99999999 in quarantine",
 }
 
 
@@ -141,6 +145,27 @@ def test_report_is_written_where_asked(bsshub: Run, tmp_path: Path) -> None:
 
 def test_url_is_the_stores(bsshub: Run, published: Published) -> None:
     assert bsshub("url").stdout.strip() == published.hub.settings.store_url
+
+
+def test_a_quarantined_row_of_any_feed_is_explained_in_words(bsshub: Run, published: Published) -> None:
+    rows = json.loads(bsshub("quarantine", "--limit", "100000", "--json").stdout)
+    one_a_rule = {(row["feed"], row["rule_id"]): row for row in rows}
+    assert len({feed for feed, _ in one_a_rule}) > 5
+    personal = personal_values(published.rig.world)
+    for (feed, rule_id), row in one_a_rule.items():
+        words = ("quarantine", "show", str(row["batch_id"]), str(row["row_no"]))
+        told = json.loads(bsshub(*words, "--json").stdout)
+        assert (told["feed"], told["rule_id"], told["object_name"]) == (feed, rule_id, row["object_name"])
+        assert any(_names_fault(CONTRACTS[feed], rule_id, fault) for fault in told["faults"]), (feed, rule_id, told["faults"])
+        shown = bsshub(*words).stdout
+        assert told["faults"][0] in " ".join(shown.split())
+        assert not [value for value in personal if value in shown]
+
+
+def _names_fault(contract: Contract, rule_id: str, fault: str) -> bool:
+    """The sentence is about the rule's column; about the record, or another row, where the rule has none."""
+    column = next((check.column for check in checks_of(contract) if check.rule_id == rule_id), None)
+    return bool(fault) if column is None or rule_id == "key_unique" else fault.startswith(f"{column} (")
 
 
 def test_a_new_code_lets_quarantined_rows_in_by_replay(
