@@ -32,10 +32,13 @@ create or replace table finding_raw (
 );
 create or replace table judged (rule_id varchar, province varchar, subjects bigint);
 """
-# A province whose feed never came holds no rows of it; that no break, or every break, is found there proves nothing.
+# A province whose feed never came holds no rows of it; that no break, or every break, is found there proves nothing. One whose
+# feeds came, and a month of which is judged, is judged though no subject is left: the last one may just have been mended.
 _JUDGED = """
 insert into judged
-select '{rule_id}', province, subjects from ({base}) where {present}
+select '{rule_id}', province, sum(subjects) from (
+    select province, subjects from ({base}) union all select distinct province, 0 from kept where {mended}
+) based where {present} group by province
 """
 _JUDGE = """
 insert into finding_raw
@@ -61,7 +64,8 @@ def judge(connection: duckdb.DuckDBPyConnection, rules: Iterable[Rule], cycle: s
     connection.execute(f"set variable night = date '{first_day(cycle).isoformat()}'")
     for rule in rules:
         present = [f"province in (select province from present where entity = '{name}')" for name in rule.needs]
-        judged = _JUDGED.format(rule_id=rule.rule_id, base=rule.base, present=" and ".join(present) or "true")
+        mended = "true" if rule.needs else "false"
+        judged = _JUDGED.format(rule_id=rule.rule_id, base=rule.base, mended=mended, present=" and ".join(present) or "true")
         connection.execute(judged)
         connection.execute(statement(rule, cycle))
     connection.execute(_FINDING)
