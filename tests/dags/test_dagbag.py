@@ -30,6 +30,7 @@ CONTRACT_OF: dict[str, Contract] = {
     f"{feed.contract.system}_{feed.contract.feed}_{province}": feed.contract for feed in FEEDS.values() for province in PROVINCES
 }
 NIGHTLY = {"unify", "cutoff"}
+DESKS = {"steward"}
 ROOMS = {
     *("hub", "schemas", "adapters", "store", "quality", "identity", "reconcile", "delivery"),
     *("portal", "report", "pipeline", "cli", "simulator", "bench", "tests"),
@@ -43,13 +44,13 @@ def bag() -> DagBag:
 
 @pytest.fixture
 def feed_dags(bag: DagBag) -> dict[str, DAG]:
-    return {dag_id: dag for dag_id, dag in bag.dags.items() if dag_id not in NIGHTLY}
+    return {dag_id: dag for dag_id, dag in bag.dags.items() if dag_id not in NIGHTLY | DESKS}
 
 
-def test_the_dags_are_the_feeds_in_every_province_and_the_two_of_the_night(bag: DagBag) -> None:
+def test_the_dags_are_the_feeds_in_every_province_the_two_of_the_night_and_the_desks(bag: DagBag) -> None:
     assert bag.import_errors == {}
     assert len(CONTRACT_OF) == len(FEEDS) * len(PROVINCES)
-    assert set(bag.dags) == {*CONTRACT_OF, *NIGHTLY}
+    assert set(bag.dags) == {*CONTRACT_OF, *NIGHTLY, *DESKS}
 
 
 def test_a_feed_is_pulled_gated_and_loaded_in_that_order(feed_dags: dict[str, DAG]) -> None:
@@ -147,7 +148,7 @@ def test_between_tasks_go_batch_ids_and_only_accepted_ones_are_loaded(bag: DagBa
         assert _call(gate, _run(period, {}), monkeypatch, [7, 8]) == [7]
 
 
-@pytest.mark.parametrize("name", ["feeds.py", "nightly.py"])
+@pytest.mark.parametrize("name", ["feeds.py", "nightly.py", "steward.py"])
 def test_parsing_a_dag_file_imports_nothing_heavy(name: str) -> None:
     heavy = [
         "duckdb",
