@@ -152,14 +152,18 @@ select offer.silent, bool_or(offer.firm <> best.firm and offer.weight > best.wei
 from offer join best using (silent) group by offer.silent
 having count(distinct offer.firm) > 1;
 
-update group_pair set follows = false
-where follows and exists (
-    select 1 from torn
-    join tier_group other on other.tier_group = case when torn.silent = group_pair.group_a then group_pair.group_b
-        else group_pair.group_a end
-    where torn.silent in (group_pair.group_a, group_pair.group_b) and coalesce(other.uscc, other.org) is not null
-        and (torn.undecided or coalesce(other.uscc, other.org) <> torn.firm)
-);
+create or replace table refused as
+select least(torn.silent, offered.coded) as group_a, greatest(torn.silent, offered.coded) as group_b
+from torn join (
+    select group_a as silent, group_b as coded from group_pair where follows
+    union all select group_b, group_a from group_pair where follows
+) offered using (silent)
+join tier_group on tier_group.tier_group = offered.coded
+where coalesce(tier_group.uscc, tier_group.org) is not null
+    and (torn.undecided or coalesce(tier_group.uscc, tier_group.org) <> torn.firm);
+
+update group_pair set follows = false from refused
+where refused.group_a = group_pair.group_a and refused.group_b = group_pair.group_b;
 
 insert into signal
 select 'could_be_either_of_two_firms', node.system, node.province, node.customer_key, null
