@@ -26,7 +26,7 @@ pytestmark = pytest.mark.postgres
 # What people touch (ARCHITECTURE): fixed names.
 COMMANDS = {
     "feeds", "check", "pull", "cycle", "batches", "quarantine", "breaks", "customers", "explain", "verify", "report", "url",
-    "identity", "reconcile", "sim", "steward",
+    "identity", "reconcile", "periods", "sim", "steward",
 }  # fmt: skip
 LISTINGS: dict[str, set[str]] = {
     "feeds": {"feed", "province", "transport", "due", "expected_period", "last_period", "state"},
