@@ -35,15 +35,17 @@ class Clientele:
     books: dict[str, Book]
 
 
-def clientele_of(seed: int, customers: int, dirt: DirtRates) -> Clientele:
-    """The same firms and records as `simulator.world.World` has before its first night, without orders and bills."""
+def clientele_of(seed: int, customers: int, dirt: DirtRates, *, products: bool = True) -> Clientele:
+    """The same firms and records as `simulator.world.World` has before its first night, without orders and bills; without
+    `products`, also without what CRM and billing contradict each other in."""
     maker = FirmMaker(seed, dirt)
     books = {province: Book(province, seed, dirt) for province in PROVINCES}
     firms = maker.population(customers)
     clientele.settle(books, firms)
-    catalogue.stock(books, customers)
-    for book in books.values():
-        contradictions.pin(book)
+    if products:
+        catalogue.stock(books, customers)
+        for book in books.values():
+            contradictions.pin(book)
     return Clientele(firms, books)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from identity import regions
 from identity.codes import NULLS
@@ -27,8 +27,7 @@ _INNER = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """`street` is everything up to the house number, places of administration left out; `detail` the numbers behind it."""
 
     city: str

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import current_process, get_context
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from identity import normalise
+from identity.checking import surely_valid_org_codes, surely_valid_usccs
 
 BATCH = 20_000
 # A process costs about a second to start; so many values take about as long to fold.
@@ -31,30 +34,29 @@ class Folding:
 
 
 def fold_names(texts: Sequence[str]) -> list[tuple[Any, ...]]:
-    return [
-        (n.folded, n.core, n.trade, n.industry, n.place, n.form, n.branch, n.figures, n.sketch, n.is_group)
-        for n in normalise.names(texts)
-    ]
+    return list(normalise.names(texts))
 
 
 def fold_usccs(texts: Sequence[str]) -> list[tuple[Any, ...]]:
-    return [(code.text, code.reason.value) for code in map(normalise.uscc, texts)]
+    sure = surely_valid_usccs(texts)
+    return [(text, "valid") if text in sure else _told(normalise.uscc(text)) for text in texts]
 
 
 def fold_org_codes(texts: Sequence[str]) -> list[tuple[Any, ...]]:
-    return [(code.text, code.reason.value) for code in map(normalise.org_code, texts)]
+    sure = surely_valid_org_codes(texts)
+    return [(text, "valid") if text in sure else _told(normalise.org_code(text)) for text in texts]
 
 
 def fold_licences(texts: Sequence[str]) -> list[tuple[Any, ...]]:
-    return [(code.text, code.reason.value) for code in map(normalise.licence_no, texts)]
+    return [_told(normalise.licence_no(text)) for text in texts]
 
 
 def fold_taxpayers(texts: Sequence[str]) -> list[tuple[Any, ...]]:
-    return [(code.text, code.reason.value) for code in map(normalise.taxpayer_id, texts)]
+    return [_told(normalise.taxpayer_id(text)) for text in texts]
 
 
 def fold_addresses(texts: Sequence[str]) -> list[tuple[Any, ...]]:
-    return [(place.city, place.street, place.detail) for place in normalise.addresses(texts)]
+    return list(normalise.addresses(texts))
 
 
 def fold_phones(texts: Sequence[str]) -> list[tuple[Any, ...]]:
@@ -63,6 +65,10 @@ def fold_phones(texts: Sequence[str]) -> list[tuple[Any, ...]]:
 
 def fold_contacts(texts: Sequence[str]) -> list[tuple[Any, ...]]:
     return [(normalise.contact(text),) for text in texts]
+
+
+def _told(code: normalise.Code) -> tuple[str, str]:
+    return code.text, code.reason.value
 
 
 _CODE = ("code varchar", "reason varchar")
@@ -83,33 +89,73 @@ PHONES = Folding("phone_fold", ("phone varchar",), fold_phones)
 CONTACTS = Folding("contact_fold", ("contact varchar",), fold_contacts)
 
 
-def fold(connection: duckdb.DuckDBPyConnection, folding: Folding, texts: str) -> None:
-    """Makes the table of a folding for the texts a query gives (one column; NULL and repeats are left out)."""
+def fold_all(connection: duckdb.DuckDBPyConnection, wanted: Mapping[Folding, str]) -> None:
+    """Makes the table of each folding for the texts its query gives (one column; NULL and repeats are left out)."""
+    for folding, texts in wanted.items():
+        connection.execute(
+            f"create or replace table unfolded_{folding.table} as "
+            f"select distinct text from ({texts}) said(text) where text is not null"
+        )
+    counts = {folding: _count(connection, f"unfolded_{folding.table}") for folding in wanted}
+    with _workers(sum(counts.values())) as pool, _without_collecting():
+        for folding in wanted:
+            _fold(connection, folding, pool)
+
+
+def _fold(connection: duckdb.DuckDBPyConnection, folding: Folding, pool: ProcessPoolExecutor | None) -> None:
     names = ["text", *(column.split()[0] for column in folding.columns)]
     connection.execute(f"create or replace table {folding.table} ({', '.join(('text varchar', *folding.columns))})")
-    connection.execute(
-        f"create or replace table unfolded as select distinct text from ({texts}) said(text) where text is not null"
-    )
-    row = connection.execute("select count(*) from unfolded").fetchone()
     reading = connection.cursor()
-    reader = reading.execute("select text from unfolded").to_arrow_reader(BATCH)
-    batches = (batch.column(0).to_pylist() for batch in reader)
-    for texts_, folded in _folded(folding.fold, batches, int(row[0]) if row else 0):
-        columns = list(zip(*folded, strict=True)) or [()] * len(folding.columns)
-        arrays = [pa.array(texts_, pa.string()), *(pa.array(values) for values in columns)]
+    reader = reading.execute(f"select text from unfolded_{folding.table}").to_arrow_reader(BATCH)
+    given = (batch.column(0).to_pylist() for batch in reader)
+    for texts, columns in _columns_of(folding, given, pool):
+        arrays = [pa.array(texts, pa.string()), *(pa.array(values) for values in columns)]
         connection.register("folded_batch", pa.Table.from_arrays(arrays, names=names))
         connection.execute(f"insert into {folding.table} select * from folded_batch")
         connection.unregister("folded_batch")
     reading.close()
-    connection.execute("drop table unfolded")
+    connection.execute(f"drop table unfolded_{folding.table}")
 
 
-def _folded(fold: Fold, batches: Iterator[list[str]], count: int) -> Iterator[tuple[list[str], list[tuple[Any, ...]]]]:
-    processes = min(os.cpu_count() or 1, count // WORTH_A_PROCESS)
-    if processes < 2:
-        for batch in batches:
-            yield batch, fold(batch)
+def _columns_of(
+    folding: Folding, given: Iterator[list[str]], pool: ProcessPoolExecutor | None
+) -> Iterator[tuple[list[str], list[list[Any]]]]:
+    if pool is None:
+        yield from ((texts, folded_columns(folding.fold, texts)) for texts in given)
         return
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        given = list(batches)
-        yield from zip(given, pool.map(fold, given), strict=True)
+    batches = list(given)
+    yield from zip(batches, pool.map(folded_columns, [folding.fold] * len(batches), batches), strict=True)
+
+
+def folded_columns(fold: Fold, texts: list[str]) -> list[list[Any]]:
+    """Column by column, as Arrow takes them. A function of the module, for a worker process finds it by name."""
+    return [list(column) for column in zip(*fold(texts), strict=True)]
+
+
+def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    row = connection.execute(f"select count(*) from {table}").fetchone()
+    return int(row[0]) if row else 0
+
+
+@contextmanager
+def _workers(count: int) -> Iterator[ProcessPoolExecutor | None]:
+    """A worker a core where there is work for them and this process may have children; else None."""
+    processes = min(os.cpu_count() or 1, count // WORTH_A_PROCESS)
+    with ExitStack() as stack:
+        yield (
+            None
+            if processes < 2 or current_process().daemon
+            else stack.enter_context(ProcessPoolExecutor(processes, mp_context=get_context("spawn")))
+        )
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Millions of small tuples, none in a cycle: looking for cycles among them is a quarter of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

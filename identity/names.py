@@ -7,8 +7,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import cache
+from typing import NamedTuple
 
 from opencc import OpenCC
 
@@ -17,8 +17,7 @@ from identity.codes import NULLS
 from identity.regions import REGIONS
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """A firm's name. Every part is empty where it is not said.
 
     `folded` compares whole names; `core` has lost place and legal form: trade name (字号), line of business, and a branch's tail.
@@ -36,10 +35,10 @@ class Name:
     branch: str
     figures: str
     sketch: str
-    is_group: bool
+    is_group: bool = False
 
 
-NOBODY = Name("", "", "", "", "", "", "", "", "", is_group=False)
+NOBODY = Name("", "", "", "", "", "", "", "", "")
 
 
 class _Sketch(dict[int, int]):
@@ -105,7 +104,7 @@ def _parse(raw: str) -> Name:
     noted: list[str] = []
     written = _BRACKETS.sub(lambda found: _bracket(found[1], noted), _PUNCTUATION.sub("", raw))
     if len(written) < 2 or written.isdigit():
-        return replace(NOBODY, folded=written)
+        return NOBODY._replace(folded=written)
     head, branch = _split_branch(written)
     form = _FORM_END.search(head)
     bare = head[: form.start()] if form and form.start() > 1 else head
@@ -123,7 +122,7 @@ def _parse(raw: str) -> Name:
     is_group = any(word in rest for word in _GROUP)
     core = rest + branch
     sketch = core.translate(_SKETCH)
-    return Name(written, core, trade, industry, place, form_class, branch, figures, sketch, is_group=is_group)
+    return Name(written, core, trade, industry, place, form_class, branch, figures, sketch, is_group)
 
 
 def _bracket(inside: str, places: list[str]) -> str:

@@ -96,8 +96,7 @@ left join shared_street on shared_street.value = raw.street || '|' || coalesce(r
 
 def make(connection: duckdb.DuckDBPyConnection) -> None:
     """Makes the tables above from `node` and `said`."""
-    for fold, texts in _TEXTS.items():
-        folding.fold(connection, fold, texts)
+    folding.fold_all(connection, _TEXTS)
     connection.execute(_FOLDED)
     connection.execute(_DESCRIBED_TWICE)
     _vote(connection)
