@@ -73,6 +73,7 @@ STEPS: Mapping[str, Said] = {
     "report": Said("report", "报告"),
     "unify": Said("unify", "归一"),
     "cutoff": Said("cut-off", "截止"),
+    "sign": Said("sign-off", "签核"),
 }
 
 OUTCOMES: Mapping[str, Said] = {

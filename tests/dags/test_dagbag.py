@@ -30,7 +30,7 @@ CONTRACT_OF: dict[str, Contract] = {
     f"{feed.contract.system}_{feed.contract.feed}_{province}": feed.contract for feed in FEEDS.values() for province in PROVINCES
 }
 NIGHTLY = {"unify", "cutoff"}
-DESKS = {"steward"}
+DESKS = {"steward", "close_period"}
 ROOMS = {
     *("hub", "schemas", "adapters", "store", "quality", "identity", "reconcile", "delivery"),
     *("portal", "report", "pipeline", "cli", "simulator", "bench", "tests"),
@@ -148,7 +148,7 @@ def test_between_tasks_go_batch_ids_and_only_accepted_ones_are_loaded(bag: DagBa
         assert _call(gate, _run(period, {}), monkeypatch, [7, 8]) == [7]
 
 
-@pytest.mark.parametrize("name", ["feeds.py", "nightly.py", "steward.py"])
+@pytest.mark.parametrize("name", ["feeds.py", "nightly.py", "steward.py", "close_period.py"])
 def test_parsing_a_dag_file_imports_nothing_heavy(name: str) -> None:
     heavy = [
         "duckdb",
