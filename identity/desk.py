@@ -6,6 +6,7 @@ No row holds an unmasked personal value. Firms' names are not personal.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Engine, text
@@ -142,9 +143,9 @@ def signals(bind: Engine | Connection, *, kind: str | None = None, limit: int | 
 
 
 def _told(row: Row, names: Mapping[str, str | None]) -> Row:
-    said = sentence(row.pop("why"))
+    said, weighed = sentence(row["why"]), compared(row["why"])
     told = {"a_name": names.get(row["a"]), "b_name": names.get(row["b"]), "why": said.en, "why_zh": said.zh}
-    return {**row, **told}
+    return {**row, **told, "compared": [asdict(one) for one in weighed]}
 
 
 def _records(bind: Engine | Connection, named: Iterable[str]) -> list[Row]:

@@ -24,6 +24,8 @@ LEVELS: Mapping[tuple[str, str], Label] = {
     ("name", "typing_slip"): Label(en="the same name but for a slip of the pen", zh="名称仅差一处笔误"),
     ("name", "shortened"): Label(en="one name shortens the other", zh="一方为另一方的简写"),
     ("name", "trade_slip"): Label(en="the trade name differs by one character", zh="字号仅差一字"),
+    ("name", "short_in_place"): Label(en="one name shortens the other, in the same place", zh="一方为另一方的简写, 地区相同"),
+    ("name", "slip_in_place"): Label(en="the trade name differs by one character, in the same place", zh="字号仅差一字, 地区相同"),
     ("name", "region_differs"): Label(en="the same name in another region", zh="名称相同, 行政区划不同"),
     ("name", "trade_only"): Label(en="only the trade name is the same", zh="仅字号相同"),
     ("name", "different"): Label(en="different names", zh="名称不同"),
