@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing import current_process, get_context
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from identity import normalise
+from identity import checking, codes, contacts, lexicon, names, normalise, regions
 from identity.checking import surely_valid_org_codes, surely_valid_usccs
+from store.duck import literal
 
 BATCH = 20_000
 # A process costs about a second to start; so many values take about as long to fold.
@@ -89,32 +93,77 @@ PHONES = Folding("phone_fold", ("phone varchar",), fold_phones)
 CONTACTS = Folding("contact_fold", ("contact varchar",), fold_contacts)
 
 
-def fold_all(connection: duckdb.DuckDBPyConnection, wanted: Mapping[Folding, str]) -> None:
-    """Makes the table of each folding for the texts its query gives (one column; NULL and repeats are left out)."""
+def fold_all(connection: duckdb.DuckDBPyConnection, wanted: Mapping[Folding, str], memory: Path | None = None) -> None:
+    """Makes the table of each folding for the texts its query gives (one column; NULL and repeats are left out). `memory`: a
+    folder that keeps what was folded from run to run; what these runs no longer meet is forgotten with the next."""
     for folding, texts in wanted.items():
         connection.execute(
             f"create or replace table unfolded_{folding.table} as "
             f"select distinct text from ({texts}) said(text) where text is not null"
         )
+        connection.execute(f"create or replace table {folding.table} ({', '.join(('text varchar', *folding.columns))})")
+        if memory:
+            _recall(connection, folding, _file_of(memory, folding))
     counts = {folding: _count(connection, f"unfolded_{folding.table}") for folding in wanted}
     with _workers(sum(counts.values())) as pool, _without_collecting():
         for folding in wanted:
             _fold(connection, folding, pool)
+            if memory:
+                _remember(connection, folding, _file_of(memory, folding))
 
 
 def _fold(connection: duckdb.DuckDBPyConnection, folding: Folding, pool: ProcessPoolExecutor | None) -> None:
-    names = ["text", *(column.split()[0] for column in folding.columns)]
-    connection.execute(f"create or replace table {folding.table} ({', '.join(('text varchar', *folding.columns))})")
+    columns_named = ["text", *(column.split()[0] for column in folding.columns)]
     reading = connection.cursor()
     reader = reading.execute(f"select text from unfolded_{folding.table}").to_arrow_reader(BATCH)
     given = (batch.column(0).to_pylist() for batch in reader)
     for texts, columns in _columns_of(folding, given, pool):
         arrays = [pa.array(texts, pa.string()), *(pa.array(values) for values in columns)]
-        connection.register("folded_batch", pa.Table.from_arrays(arrays, names=names))
+        connection.register("folded_batch", pa.Table.from_arrays(arrays, names=columns_named))
         connection.execute(f"insert into {folding.table} select * from folded_batch")
         connection.unregister("folded_batch")
     reading.close()
     connection.execute(f"drop table unfolded_{folding.table}")
+
+
+@cache
+def _rules() -> str:
+    """What tells one state of the rules from another: their source. Other rules, other files."""
+    rules = (checking, codes, contacts, lexicon, names, regions)
+    text = "".join(Path(str(module.__file__)).read_text(encoding="utf-8") for module in rules)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _file_of(memory: Path, folding: Folding) -> Path:
+    return memory / f"{folding.table}-{_rules()}.parquet"
+
+
+def _recall(connection: duckdb.DuckDBPyConnection, folding: Folding, file: Path) -> None:
+    if not file.exists():
+        return
+    try:
+        connection.execute(
+            f"insert into {folding.table} select kept.* from read_parquet({literal(file)}) kept "
+            f"semi join unfolded_{folding.table} using (text)"
+        )
+    except duckdb.Error:
+        # A file that cannot be read costs time, never a result.
+        file.unlink(missing_ok=True)
+        return
+    connection.execute(
+        f"create or replace table unfolded_{folding.table} as "
+        f"select text from unfolded_{folding.table} anti join {folding.table} using (text)"
+    )
+
+
+def _remember(connection: duckdb.DuckDBPyConnection, folding: Folding, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    for other in file.parent.glob(f"{folding.table}-*.parquet"):
+        if other != file:
+            other.unlink(missing_ok=True)
+    draft = file.with_suffix(".tmp")
+    connection.execute(f"copy {folding.table} to {literal(draft)} (format parquet)")
+    draft.replace(file)
 
 
 def _columns_of(

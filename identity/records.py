@@ -9,6 +9,8 @@ smallest. What is common to many unrelated names (an agent's telephone, a busine
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import duckdb
 
 from identity import folding
@@ -94,9 +96,9 @@ left join shared_street on shared_street.value = raw.street || '|' || coalesce(r
 """
 
 
-def make(connection: duckdb.DuckDBPyConnection) -> None:
-    """Makes the tables above from `node` and `said`."""
-    folding.fold_all(connection, _TEXTS)
+def make(connection: duckdb.DuckDBPyConnection, memory: Path | None = None) -> None:
+    """Makes the tables above from `node` and `said`. `memory`: see `identity.folding.fold_all`."""
+    folding.fold_all(connection, _TEXTS, memory)
     connection.execute(_FOLDED)
     connection.execute(_DESCRIBED_TWICE)
     _vote(connection)

@@ -58,7 +58,7 @@ def resolve(
             return resolve(engine, seq, settings=settings, linker=linker, extract=own, memory=memory)
     settings = settings or load_settings()
     connection = extract.connection
-    prepare(connection)
+    prepare(connection, memory)
     read_decisions(connection, seq)
     (linker or ModelLinker(settings, memory=memory)).link(connection)
     components(connection, "node", "edge", "customer_group")

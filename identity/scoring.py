@@ -123,6 +123,9 @@ def _recall(connection: duckdb.DuckDBPyConnection, file: Path | None) -> None:
 def _remember(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
     """Only what this night used is kept: the store grows with the population, not with the nights."""
     file.parent.mkdir(parents=True, exist_ok=True)
+    for other in file.parent.glob("weights-*.parquet"):
+        if other != file:
+            other.unlink(missing_ok=True)
     draft = file.with_suffix(".tmp")
     connection.execute(_REMEMBERED.format(file=literal(draft)))
     draft.replace(file)

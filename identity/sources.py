@@ -16,6 +16,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import duckdb
 
 from identity import records
@@ -83,10 +85,11 @@ select 'no_customer_number', system, province, null, entity || ' ' || source_key
 """
 
 
-def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Makes the tables above, and those of `identity.records`, from the entities in schema `core`."""
+def prepare(connection: duckdb.DuckDBPyConnection, memory: Path | None = None) -> None:
+    """Makes the tables above, and those of `identity.records`, from the entities in schema `core`. `memory`: a folder that
+    keeps from run to run what need not be computed again."""
     for statement in (
         _SOURCE_ROWS, _NODES, _SAID, _REFERENCE_ROWS, _PAYERS, _HOLDERS, DECISIONS, SIGNALS, _UNNUMBERED,
     ):  # fmt: skip
         connection.execute(statement)
-    records.make(connection)
+    records.make(connection, memory)
