@@ -45,31 +45,32 @@ where rows.fault is null
 """
 _CANDIDATES = """
 create or replace table candidate as
-with l as (select node.*, {bucket} as bucket, {cell} as cell, token from node {words} where side = 'left'),
+with l as (select node.*, {bucket} as bucket, {cell} as cell, token, rarity from node {words} where side = 'left'),
 r as (
     select * exclude (cell), unnest({around_day}) as cell from (
         select node.*, unnest({around_bucket}) as bucket, {cell} as cell, token from node {words} where side = 'right')
 )
-select distinct l.node as l, r.node as r, coalesce(r.day - l.day, 0) as days, coalesce(r.amount - l.amount, 0) as off,
-    {allowed} as allowed
+select l.node as l, r.node as r, coalesce(r.day - l.day, 0) as days, coalesce(r.amount - l.amount, 0) as off,
+    {allowed} as allowed, {shared} as shared
 from l join r on r.key = l.key and r.bucket = l.bucket and r.cell = l.cell and r.token = l.token
 where abs(off) <= allowed and abs(days) <= {span}
 """
 _NEAREST = """
 create or replace table candidate as
 select * from candidate
-qualify row_number() over (partition by l order by abs(off)::hugeint * {span} + abs(days)::hugeint * allowed, r) <= {most}
-    or row_number() over (partition by r order by abs(off)::hugeint * {span} + abs(days)::hugeint * allowed, l) <= {most}
+qualify row_number() over (partition by l order by shared desc, {distance}, r) <= {most}
+    or row_number() over (partition by r order by shared desc, {distance}, l) <= {most}
 """
-# With texts and too many candidates, only rows that share one of the words that few rows have are candidates.
+_DISTANCE = "abs(off)::hugeint * {span} + abs(days)::hugeint * allowed"
+# With too many candidates, those that share one of the words that few rows have are weighed beside the nearest.
 _RARE = f"""
 create or replace table rare as
 with words as (
     select node, token from node join token using (text) union select node, hint from node where hint <> ''
-), counted as (select *, count(*) over (partition by token) as held_by from words)
-select node, token from counted qualify row_number() over (partition by node order by held_by, token) <= {PLACES}
+), counted as (select *, 1000000000 // count(*) over (partition by token) as rarity from words)
+select * from counted qualify row_number() over (partition by node order by rarity desc, token) <= {PLACES}
 """
-_WORDLESS = "cross join (select '' as token)"
+_WORDLESS = "cross join (select '' as token, 0 as rarity)"
 _WORDED = "join rare using (node)"
 
 
@@ -100,14 +101,21 @@ def _find_candidates(connection: duckdb.DuckDBPyConnection, question: Question) 
         "allowed": allowed,
         "span": span,
     }
-    connection.execute(_CANDIDATES.format(words=_WORDLESS, **parts).replace("distinct", "") + f" limit {MOST_PAIRS + 1}")
+    every = _CANDIDATES.format(words=_WORDLESS, shared="0", **parts)
+    connection.execute(f"{every} limit {MOST_PAIRS + 1}")
     if _count(connection, "candidate") <= MOST_PAIRS:
         return
-    if question.text is not None:
-        connection.execute(_RARE)
-    connection.execute(_CANDIDATES.format(words=_WORDLESS if question.text is None else _WORDED, **parts))
     most = max(1, MOST_PAIRS // max(1, _count(connection, "node")))
-    connection.execute(_NEAREST.format(span=span + 1, most=most))
+    nearest = _NEAREST.format(distance=_DISTANCE.format(span=span + 1), most=most)
+    connection.execute(every)
+    connection.execute(nearest)
+    if question.text is not None:
+        connection.execute("create or replace table near as from candidate")
+        connection.execute(_RARE)
+        connection.execute(_CANDIDATES.format(words=_WORDED, shared="sum(rarity)", **parts) + " group by all")
+        connection.execute(nearest)
+        pairs = "select l, r, days, off, allowed from"
+        connection.execute(f"create or replace table candidate as {pairs} candidate union {pairs} near")
 
 
 def _allowed(tolerance: Tolerance, left: str, right: str) -> str:

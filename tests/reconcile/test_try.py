@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.errors import HubError, NotFound
+from reconcile.matching import pairing
 from reconcile.matching.answer import OUTCOMES, Summary
 from reconcile.matching.question import Columns, Mode, Question, key_columns, mode_of, one_column, tolerance_of
 from reconcile.matching.trial import answer_question
@@ -177,6 +178,17 @@ def test_tolerant_matching_is_right_where_it_is_sure_and_finds_most(trial: Try) 
     assert len(matched & truth) / len(matched) > 0.985
     assert len(matched & truth) / len(truth) > 0.9
     assert len((matched | pairs(found["suggested"])) & truth) / len(truth) > 0.985
+
+
+def test_with_too_many_candidates_texts_choose_and_are_still_not_required(trial: Try, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pairing, "MOST_PAIRS", 500)
+    days = [date(2026, 1, 1) + timedelta(days=i % 5) for i in range(200)]
+    same = [(f"L{i}", "", "100.00", day, f"firm {i:04d}") for i, day in enumerate(days)]
+    left = same + [(f"M{i}", "", f"{1000 + 10 * i}.00", days[i], "") for i in range(50)]
+    right = [(f"R{row[0]}", "", "100.00", row[3], f"paid by {row[4]}") for row in same]
+    right += [(f"R{row[0]}", *row[1:]) for row in left[200:]]
+    found = trial.ask(left, right, tolerance="2d", text="who")
+    assert pairs(found["matched"]) == {(str(row[0]), f"R{row[0]}") for row in left}
 
 
 def test_shuffled_extracts_give_the_same_lists(trial: Try, tmp_path: Path) -> None:
