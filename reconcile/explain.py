@@ -75,29 +75,32 @@ from hub.outbox where break_id = :id order by outbox_id
 def explain(engine: Engine, break_id: str) -> Explanation:
     """Raises NotFound for an unknown break."""
     with engine.connect() as store:
-        found = (
-            store.execute(text("select * from audit.break_now where break_id = :id"), {"id": break_id}).mappings().one_or_none()
-        )
-        if found is None:
-            raise NotFound(f"no break {break_id!r}; `bsshub breaks` lists them", break_id=break_id)
-        rule = rule_of(str(found["rule_id"]))
-        refs: Sequence[Mapping[str, str]] = found["refs"]
-        waivers = _all(store, _WAIVER, id=found["waiver_id"])
-        return Explanation(
-            break_id,
-            rule.title,
-            rule.meaning,
-            rule.left,
-            rule.right,
-            {name: value for name, value in found.items() if name != "refs"},
-            _source_rows(store, refs[:MOST_ROWS]),
-            max(len(refs) - MOST_ROWS, 0),
-            _all(store, _HISTORY, id=break_id),
-            _all(store, _ACTS, id=break_id),
-            waivers[0] if waivers else None,
-            _all(store, _ALIKE, shared=found["shared"]),
-            _all(store, _REQUESTS, id=break_id),
-        )
+        return explain_in(store, break_id)
+
+
+def explain_in(store: Connection, break_id: str) -> Explanation:
+    """The same, in the connection's own snapshot."""
+    found = store.execute(text("select * from audit.break_now where break_id = :id"), {"id": break_id}).mappings().one_or_none()
+    if found is None:
+        raise NotFound(f"no break {break_id!r}; `bsshub breaks` lists them", break_id=break_id)
+    rule = rule_of(str(found["rule_id"]))
+    refs: Sequence[Mapping[str, str]] = found["refs"]
+    waivers = _all(store, _WAIVER, id=found["waiver_id"])
+    return Explanation(
+        break_id,
+        rule.title,
+        rule.meaning,
+        rule.left,
+        rule.right,
+        {name: value for name, value in found.items() if name != "refs"},
+        _source_rows(store, refs[:MOST_ROWS]),
+        max(len(refs) - MOST_ROWS, 0),
+        _all(store, _HISTORY, id=break_id),
+        _all(store, _ACTS, id=break_id),
+        waivers[0] if waivers else None,
+        _all(store, _ALIKE, shared=found["shared"]),
+        _all(store, _REQUESTS, id=break_id),
+    )
 
 
 def _source_rows(store: Connection, refs: Sequence[Mapping[str, str]]) -> tuple[Row, ...]:

@@ -33,19 +33,22 @@ DIMENSIONS: Mapping[str, str] = {
 """What sums are made by: name → SQL. A break counts under one value of each, so that every column adds up to the whole."""
 
 _SUBJECT = "(select string_agg(key || '=' || value, ' ' order by key) from jsonb_each_text(subject))"
-_LISTED = f"""
+LEDGER = f"""
 select break_id, rule_id as rule, severity, province, {_SUBJECT} as subject, left_value, right_value, money_fen, counted_fen,
-    state, owner, due_at, coalesce(at_stake and due_at < now() and state = 'open', false) as overdue, age_days,
-    first_seen_cycle as first_seen, last_seen_cycle as last_seen, reopened, returned, customer_id, system,
-    shared as cause, waiver_id
+    state, owner, due_at, age_days, first_seen_cycle as first_seen, last_seen_cycle as last_seen, reopened, returned, customer_id,
+    system, shared as cause, waiver_id
 from audit.break_now
 """
-_CAUSES = """
+_OVERDUE = "at_stake and state = 'open' and due_at < now()"
+CAUSES = """
 select shared as cause, count(*) as breaks, string_agg(distinct rule_id, ', ' order by rule_id) as rules,
     string_agg(distinct owner, ', ' order by owner) as owners, min(opened_cycle) as since,
     coalesce(sum(counted_fen), 0)::bigint as counted_fen, min(break_id) as example
 from audit.break_now where at_stake group by shared
 order by counted_fen desc, breaks desc, cause limit :limit
+"""
+ACTS = """
+select act_id, break_id, act, acted_by, acted_at, said, owner, state_before, state_after from audit.break_act order by act_id
 """
 _TREND = """
 select r.cycle, sum(r.breaks)::bigint as breaks, sum(r.money_fen)::bigint as money_fen, sum(r.waived)::bigint as waived,
@@ -59,7 +62,7 @@ select subject ->> 'month' as period, count(*) as breaks, count(*) filter (where
     count(*) filter (where state in ('open', 'explained')) as unsettled, coalesce(sum(counted_fen), 0)::bigint as counted_fen
 from audit.break_now where subject ->> 'month' is not null group by 1 order by 1 desc limit :limit
 """
-_SIGNATURES = """
+SIGNATURES = """
 select s.signature_id, s.period, s.signed_by, s.signed_at, s.note, s.publication_id, s.stands, s.figures_digest,
     (select count(*) from audit.break_now b where b.rule_id = 'signed_figure_changed' and b.state <> 'closed'
         and b.subject ->> 'month' = s.period) as changed
@@ -88,14 +91,15 @@ def listing(
             conditions.append(f"{DIMENSIONS[name]} = :{name}")
             values[name] = value
     if overdue:
-        conditions.append("at_stake and state = 'open' and due_at < now()")
+        conditions.append(_OVERDUE)
     if waived:
         conditions.append("waiver_id is not null and state <> 'closed'")
     if older_than is not None:
         conditions.append("age_days > :older_than")
         values["older_than"] = older_than
+    listed = LEDGER.replace("waiver_id\n", f"waiver_id, coalesce({_OVERDUE}, false) as overdue\n")
     order = "order by state = 'closed', counted_fen desc, money_fen desc nulls last, break_id limit :limit"
-    return _rows(bind, f"{_LISTED} where {' and '.join(conditions)} {order}", **values)
+    return _rows(bind, f"{listed} where {' and '.join(conditions)} {order}", **values)
 
 
 def sums(bind: Bind, by: str) -> list[Record]:
@@ -108,7 +112,7 @@ def sums(bind: Bind, by: str) -> list[Record]:
     statement = f"""
     select coalesce({DIMENSIONS[by]}, '-') as {by}, count(*) filter (where state <> 'closed') as breaks,
         count(*) filter (where state in ('open', 'explained')) as unsettled,
-        count(*) filter (where at_stake and state = 'open' and due_at < now()) as overdue,
+        count(*) filter (where {_OVERDUE}) as overdue,
         count(*) filter (where waiver_id is not null and state <> 'closed') as waived,
         count(*) filter (where state = 'closed') as closed, coalesce(sum(counted_fen), 0)::bigint as counted_fen
     from audit.break_now group by 1 order by counted_fen desc, breaks desc, 1"""
@@ -117,7 +121,7 @@ def sums(bind: Bind, by: str) -> list[Record]:
 
 def causes(bind: Bind, limit: int = 20) -> list[Record]:
     """Breaks at stake by what they have in common, most money first; `example` is one of them, to explain."""
-    return _rows(bind, _CAUSES, limit=limit)
+    return _rows(bind, CAUSES, limit=limit)
 
 
 def trend(bind: Bind, limit: int = 30) -> list[Record]:
@@ -132,7 +136,7 @@ def months(bind: Bind, limit: int = 12) -> list[Record]:
 
 def signatures(bind: Bind) -> list[Record]:
     """Every signature of every month, newest first; `stands`: the one that counts; `changed`: figures that no longer hold."""
-    return _rows(bind, _SIGNATURES)
+    return _rows(bind, SIGNATURES)
 
 
 def figures(bind: Bind, period: str) -> list[Record]:

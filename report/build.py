@@ -14,6 +14,7 @@ from hub.settings import Settings
 from report import exports, queries, sql
 from report.docs import copy_docs
 from report.page import Facts, compose, number
+from report.reconciliation import read_ledger, render_ledger
 from report.render import render
 from report.steward import read_desk, render_desk
 from schemas.contracts import CONTRACTS
@@ -24,8 +25,8 @@ ATTEMPTS_SHOWN = 200
 
 
 def build(engine: Engine, settings: Settings, out: Path, *, findings: Sequence[str] | None = None, nights: int = NIGHTS) -> Path:
-    """Writes `index.html`, `steward.html`, the CSV lists and `gx/` (Data Docs of the shown batches) into `out`; returns the path
-    of the first.
+    """Writes `index.html`, `steward.html`, `reconciliation.html`, the CSV lists and `gx/` (Data Docs of the shown batches) into
+    `out`; returns the path of the first.
 
     Everything comes from one snapshot of the store, and equal stores make equal files. Batches of about `nights` nights are
     shown in full, the rest is in the lists. `findings` is what `verify` found; None says that it was not run. A page that is
@@ -37,9 +38,11 @@ def build(engine: Engine, settings: Settings, out: Path, *, findings: Sequence[s
         with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
             lists = exports.write(connection, made)
             steward = render_desk(read_desk(connection))
+            reconciliation = render_ledger(read_ledger(connection))
             facts = read(connection, shown=nights * len(CONTRACTS) * len(PROVINCES), findings=findings)
         links = copy_docs(settings.docs_dir, [number(row, "batch_id") for row in facts.batches], made)
         (made / "steward.html").write_text(steward, "utf-8")
+        (made / "reconciliation.html").write_text(reconciliation, "utf-8")
         (made / "index.html").write_text(render(compose(facts, links, lists)), "utf-8")
         _replace(made, out)
     return out / "index.html"

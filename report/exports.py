@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql as composed
 from sqlalchemy import Connection, text
 
-from report import sql
+from report import breaks, sql
 from report.words import Said
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # without it a spreadsheet takes UTF-8 for the machine's own encoding
@@ -26,6 +26,10 @@ EXPORTS: tuple[tuple[str, str, Said], ...] = (
     ("gates.csv", sql.ALL_GATE_RESULTS, Said("Every rule of every batch", "全部校验结果")),
     ("quarantine.csv", sql.QUARANTINE, Said("Every quarantined row, without its values", "全部隔离记录，不含内容")),
     ("breaks.csv", sql.BREAKS, Said("Every break of this publication", "本次发布的全部差异")),
+    ("break_ledger.csv", f"{breaks.LEDGER} order by break_id", Said("Every break as it stands now", "差异台账现状")),
+    ("causes.csv", breaks.CAUSES, Said("Breaks at stake by root cause", "按根因汇总的差异")),
+    ("break_acts.csv", breaks.ACTS, Said("What people did with breaks", "差异处理记录")),
+    ("signatures.csv", breaks.SIGNATURES, Said("Signed months", "账期签核")),
     ("missing.csv", sql.MISSING, Said("Every feed named at a cut-off", "全部未到接口")),
     ("attempts.csv", sql.ATTEMPTS, Said("Every attempt of every step", "全部执行记录")),
 )

@@ -39,7 +39,8 @@ def test_equal_stores_make_equal_reports_and_a_second_build_replaces_the_first(
     assert digests(tmp_path) == first
     assert set(first) == {
         *("index.html", "batches.csv", "gates.csv", "quarantine.csv", "breaks.csv", "missing.csv", "attempts.csv"),
-        *("steward.html", "gx/1.html", "gx/3.html"),
+        *("break_ledger.csv", "causes.csv", "break_acts.csv", "signatures.csv"),
+        *("steward.html", "reconciliation.html", "gx/1.html", "gx/3.html"),
     }
 
 

@@ -1,0 +1,63 @@
+"""Charts as inline SVG: where their bars and lines stand. No script, nothing from outside; each says its numbers in words too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+WIDTH, ROW, LABEL, GAP = 640, 26, 220, 90
+TREND_HEIGHT, PAD = 150, 18
+MOST = 12
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar: `label`, its number as `shown`, its place from the top and its length in units of the drawing."""
+
+    label: str
+    shown: str
+    y: int
+    length: int
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Horizontal bars; `said` tells the whole chart in a sentence."""
+
+    said: str
+    height: int
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A line over nights: `points` as SVG wants them; `marks` the place, night and number of each."""
+
+    said: str
+    points: str
+    marks: tuple[tuple[int, int, str, str], ...]
+
+
+def bars(title: str, rows: Sequence[Mapping[str, object]], label: str, value: str, shown: Callable[[int], str]) -> Bars:
+    """The first `MOST` rows that have something to show, as they are ordered."""
+    kept = [(str(row[label]), int(str(row[value] or 0))) for row in rows if int(str(row[value] or 0)) > 0][:MOST]
+    longest = max((number for _, number in kept), default=1)
+    room = WIDTH - LABEL - GAP
+    drawn = tuple(
+        Bar(name, shown(number), place * ROW, max(number * room // longest, 1)) for place, (name, number) in enumerate(kept)
+    )
+    said = f"{title}: " + ("; ".join(f"{bar.label} {bar.shown}" for bar in drawn) or "nothing")
+    return Bars(said, max(len(drawn), 1) * ROW, drawn)
+
+
+def trend(title: str, rows: Sequence[Mapping[str, object]], value: str, shown: Callable[[int], str]) -> Trend:
+    """`rows` newest night first, each with its `cycle`; drawn oldest first."""
+    numbers = [(str(row["cycle"]), int(str(row[value] or 0))) for row in reversed(rows)]
+    highest = max((number for _, number in numbers), default=0) or 1
+    step = (WIDTH - 2 * PAD) // max(len(numbers) - 1, 1)
+    marks = tuple(
+        (PAD + place * step, TREND_HEIGHT - PAD - number * (TREND_HEIGHT - 2 * PAD) // highest, cycle, shown(number))
+        for place, (cycle, number) in enumerate(numbers)
+    )
+    said = f"{title}: " + ("; ".join(f"{cycle} {number}" for _, _, cycle, number in marks) or "nothing")
+    return Trend(said, " ".join(f"{x},{y}" for x, y, _, _ in marks), marks)

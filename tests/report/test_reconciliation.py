@@ -1,0 +1,53 @@
+"""The page of reconciliation: charts that say their numbers, both sides' rows, signatures; nothing from outside."""
+
+from __future__ import annotations
+
+import re
+
+from sqlalchemy import Engine, text
+
+from report.breaks import sums
+from report.charts import bars, trend
+from report.reconciliation import read_ledger, render_ledger
+from tests.report.scene import HTML
+
+
+def test_a_chart_says_every_number_it_draws() -> None:
+    rows: list[dict[str, object]] = [{"rule": "a", "fen": 400}, {"rule": "b", "fen": 100}, {"rule": "c", "fen": 0}]
+    drawn = bars("By rule", rows, "rule", "fen", str)
+    assert drawn.said == "By rule: a 400; b 100"
+    assert [bar.length for bar in drawn.bars] == [330, 82]
+    nights: list[dict[str, object]] = [{"cycle": "20260306", "fen": 0}, {"cycle": "20260305", "fen": 10}]
+    line = trend("Nights", nights, "fen", str)
+    assert (line.said, line.points) == ("Nights: 20260305 10; 20260306 0", "18,18 622,132")
+
+
+def test_the_page_holds_its_sections_charts_and_no_outside_address(seeded: Engine) -> None:
+    with seeded.begin() as store:
+        store.execute(
+            text(
+                "insert into hub.period_signature (period, publication_id, figures_digest, signed_by, signed_at, note) "
+                "select '202602', min(publication_id), 'd', 'Li Si', now(), '<b>' from hub.publication"
+            )
+        )
+    with seeded.connect() as store:
+        ledger = read_ledger(store)
+        page = render_ledger(ledger)
+        assert render_ledger(read_ledger(store)) == page
+        assert ledger.counted_fen == sum(int(str(row["counted_fen"])) for row in sums(store, "owner")) > 0
+    for section in ("stake", "causes", "trend", "signed", "drill", "waivers", "requests"):
+        assert f'id="{section}"' in page
+    assert page.count("<svg") >= 4
+    assert "Money at stake by rule" in page
+    assert "Li Si" in page
+    assert HTML not in page
+    assert "&lt;b&gt;" in page
+    assert not re.findall(r"(?:src|href)=\"(?:https?:)?//", page)
+
+
+def test_drill_down_shows_the_breaks_with_most_at_stake(seeded: Engine) -> None:
+    with seeded.connect() as store:
+        ledger = read_ledger(store)
+    money = [int(str(one.now["counted_fen"])) for one in ledger.drill]
+    assert money == sorted(money, reverse=True)
+    assert all(one.now["state"] != "closed" for one in ledger.drill)
