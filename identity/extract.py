@@ -94,8 +94,8 @@ class Extract:
         sums = {}
         for entity in sorted(self.entities):
             row = self.connection.execute(
-                "select count(*), coalesce(sum(md5_number_lower(concat_ws('|', system, province, source_key, batch_id, row_no))"
-                f"::hugeint), 0)::varchar from core.{entity}"
+                "select count(*), coalesce(sum(hash(system, province, source_key, batch_id, row_no)::hugeint), 0)::varchar "
+                f"from core.{entity}"
             ).fetchone()
             sums[entity] = row
         return hashlib.sha256(json.dumps({"seq": self.seq, "tables": sums}, sort_keys=True).encode()).hexdigest()
@@ -152,7 +152,7 @@ def _visible(entity: str, names: Sequence[str], seq: int, where: str) -> str:
         raise ValueError(f"core.{entity} has no columns {sorted(unknown)}")
     read = [f"{DERIVED[entity, name]} as {name}" if (entity, name) in DERIVED else name for name in names]
     if entity in FACTS:
-        selected = ", ".join((*LINEAGE, *read))
+        selected = ", ".join(("source_key", "row_no", *read))
         return f"select {selected} from core.{entity} where ({where}) and (recorded_to is null or recorded_to > {seq})"
     selected = ", ".join((*LINEAGE, "source_version", *read))
     visible = f"not is_deleted and recorded_from <= {seq} and (recorded_to is null or recorded_to > {seq})"

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from schemas.entities import ENTITIES
 from store import duck
 
 LINEAGE = ("system", "province", "source_key", "batch_id", "row_no")
+STREAMS = 2
+"""Batches read at a time: one backend of the store alone is the bottleneck of a large one."""
 ANEW_ABOVE = 10
 """Parts per hundred of a part's rows: a greater difference makes it anew."""
 
@@ -40,14 +43,14 @@ class Part:
     seq: int
 
 
-def read_store(connection: duckdb.DuckDBPyConnection, table: str, query: str) -> None:
-    """Makes `table` from a query the store runs, streamed out of it by binary COPY."""
-    _from_store(connection, f"create or replace table {table} as select * from {{query}}", query, table)
+def read_store(connection: duckdb.DuckDBPyConnection, table: str, query: str, constant: str = "") -> None:
+    """Makes `table` from a query the store runs, streamed out of it by binary COPY; `constant` as of `copy_store`."""
+    _from_store(connection, f"create or replace table {table} as select {constant}* from {{query}}", query, table)
 
 
-def copy_store(connection: duckdb.DuckDBPyConnection, file: Path, query: str) -> None:
-    """Writes what the store answers as Parquet, streamed."""
-    _from_store(connection, f"copy (select * from {{query}}) to '{file}' (format parquet)", query, file.stem)
+def copy_store(connection: duckdb.DuckDBPyConnection, file: Path, query: str, constant: str = "") -> None:
+    """Writes what the store answers as Parquet, streamed; `constant` columns, the same in every row, are not asked for."""
+    _from_store(connection, f"copy (select {constant}* from {{query}}) to '{file}' (format parquet)", query, file.stem)
 
 
 def _from_store(connection: duckdb.DuckDBPyConnection, statement: str, query: str, what: str) -> None:
@@ -92,25 +95,39 @@ class Parts:
 
     def fact(self, entity: str, columns: Sequence[str], batches: Sequence[int], select: Callable[[str], str]) -> None:
         """Makes view `core.<entity>` of the rows of these batches visible at the sequence, and `<entity>_closed` of the keys
-        (`batch_id, source_key`) that later loads closed in the parts."""
+        (`batch_id, source_key`) that later loads closed in the parts. `select(where)` leaves out what is one in a batch:
+        `system`, `province` and `batch_id`."""
         self.connection.execute(f"create or replace table {entity}_closed (batch_id bigint, source_key varchar)")
-        parts = self.facts[entity] = []
-        for batch in batches:
-            stem = f"{entity}-{_digest(columns)}-b{int(batch)}"
+        wanted = {int(batch): f"{entity}-{_digest(columns)}-b{int(batch)}" for batch in batches}
+        found: dict[int, Part] = {}
+        for batch, stem in wanted.items():
             kept = self._newest(stem)
-            if kept and not self._closed_since(entity, int(batch), kept):
-                kept = None
-            if kept is None:
-                file = self.folder / f"{stem}-{self.seq}.parquet"
-                kept = self._write(entity, file, select(f"batch_id = {int(batch)}"))
-            parts.append(kept)
-            self.used.add(kept.file)
-        if parts:
-            files = ", ".join(f"'{part.file}'" for part in parts)
+            if kept and self._closed_since(entity, batch, kept):
+                found[batch] = kept
+        with ThreadPoolExecutor(STREAMS) as pool:
+            missing = {
+                batch: pool.submit(self._write_batch, entity, batch, self.folder / f"{stem}-{self.seq}.parquet", select)
+                for batch, stem in wanted.items()
+                if batch not in found
+            }
+        found |= {batch: writing.result() for batch, writing in missing.items()}
+        self.facts[entity] = [found[batch] for batch in wanted]
+        self.used |= {part.file for part in found.values()}
+        if found:
+            files = ", ".join(f"'{part.file}'" for part in found.values())
             query = f"select * from read_parquet([{files}]) anti join {entity}_closed using (batch_id, source_key)"
             self.connection.execute(f"create or replace view core.{entity} as {query}")
         else:
-            self._read(f"core.{entity}", select("false"))
+            read_store(self.connection, f"core.{entity}", select("false"), _same_in_a_batch("", "", 0))
+
+    def _write_batch(self, entity: str, batch: int, file: Path, select: Callable[[str], str]) -> Part:
+        with self.engine.connect() as store:
+            whose = store.execute(
+                text(f"select system, province from core.{entity} where batch_id = :batch limit 1"), {"batch": batch}
+            )
+            system, province = whose.one_or_none() or ("", "")
+        constant = _same_in_a_batch(str(system), str(province), batch)
+        return self._write(entity, file, select(f"batch_id = {batch}"), constant)
 
     def forget(self) -> None:
         """Removes the parts that this run had no use for."""
@@ -161,10 +178,11 @@ class Parts:
         with self.engine.connect() as store:
             return _numbers(store, query, facts if beside is None else {**facts, "beside": beside})
 
-    def _write(self, entity: str, file: Path, query: str) -> Part:
+    def _write(self, entity: str, file: Path, query: str, constant: str = "") -> Part:
         """Written beside and renamed, so that a part that is there is whole."""
         draft = file.with_suffix(".tmp")
-        copy_store(self.connection, draft, query)
+        with self.connection.cursor() as cursor:
+            copy_store(cursor, draft, query, constant)
         draft.replace(file)
         return Part(entity, file, self.seq)
 
@@ -182,6 +200,10 @@ class Parts:
 
 def _numbers(store: Connection, query: str, values: dict[str, object]) -> list[int]:
     return [int(number) for number in store.execute(text(query), values).scalars()]
+
+
+def _same_in_a_batch(system: str, province: str, batch: int) -> str:
+    return f"{duck.literal(system)} as system, {duck.literal(province)} as province, {batch}::bigint as batch_id, "
 
 
 def _listed(numbers: Sequence[int]) -> str:

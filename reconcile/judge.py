@@ -19,6 +19,7 @@ from datetime import datetime, time, timedelta
 
 import duckdb
 
+from hub.errors import InvariantBroken
 from hub.periods import SHANGHAI, first_day
 from reconcile.rule import Ref, Rule
 
@@ -47,18 +48,43 @@ select '{rule_id}', '{severity}', province, {month}, {subject}::varchar, left_va
     coalesce({undetermined}, false)
 from ({found}) where province in (select province from judged where rule_id = '{rule_id}')
 """
+# Whose a product, an account or a CRM customer is, of those that breaks name.
 _FINDING = """
+create or replace table holder as
+with named as (select distinct holder as kind, province, holder_key as key from finding_raw where holder_key is not null)
+select named.*, golden.customer_id
+from named join golden on golden.system = 'crm' and golden.province = named.province and golden.customer_key = named.key
+where named.kind = 'customer_key'
+union all
+select named.*, golden.customer_id
+from named join core.product product on product.province = named.province and product.product_id_crm = named.key
+join golden on golden.system = 'crm' and golden.province = product.province and golden.customer_key = product.customer_key
+where named.kind = 'product_id_crm'
+union all
+select named.*, coalesce(any_value(own.customer_id), min(payer.customer_id))
+from named join core.account account on account.province = named.province and account.account_no = named.key
+left join golden own on own.system = 'billing' and own.province = account.province
+    and own.customer_key = account.customer_no_billing
+left join payer on payer.province = account.province and payer.account_no = account.account_no
+where named.kind = 'account_no'
+group by named.kind, named.province, named.key;
+
 create or replace table finding as
 select raw.* exclude (holder, holder_key), holder.customer_id
 from finding_raw raw
 left join holder on holder.kind = raw.holder and holder.province = raw.province and holder.key = raw.holder_key
 """
 
+_TWICE = """
+select rule_id, province, subject from finding group by rule_id, province, subject having count(*) > 1 order by all limit 1
+"""
+
 
 def judge(connection: duckdb.DuckDBPyConnection, rules: Iterable[Rule], cycle: str) -> None:
     """Makes `finding`, what each rule finds, and `judged` (`rule_id, province, subjects`), what each rule looked at.
 
-    Needs the tables of `reconcile.shared`. Rules may read the night as `getvariable('night')` (a date).
+    Raises InvariantBroken where a rule finds one subject twice: its grain is not what it declares. Needs the tables of
+    `reconcile.shared`. Rules may read the night as `getvariable('night')` (a date).
     """
     connection.execute(_TABLES)
     connection.execute(f"set variable night = date '{first_day(cycle).isoformat()}'")
@@ -69,6 +95,9 @@ def judge(connection: duckdb.DuckDBPyConnection, rules: Iterable[Rule], cycle: s
         connection.execute(judged)
         connection.execute(statement(rule, cycle))
     connection.execute(_FINDING)
+    twice = connection.execute(_TWICE).fetchone()
+    if twice:
+        raise InvariantBroken(f"rule {twice[0]} finds one subject twice in {twice[1]}: {twice[2]}", rule_id=twice[0])
 
 
 def statement(rule: Rule, cycle: str) -> str:

@@ -12,9 +12,9 @@
 | `linked_group` | a CRM customer and a group customer that name each other, or one the other, and no third |
 | `withheld` | one word (`feed`, `province`, `token`) of a row in quarantine; `is_withheld(feed, province, key)` asks for one |
 | `golden` | which golden customer a source customer is |
-| `holder` | whose (`customer_id`) a product, an account or a CRM customer (`kind`: the name of its key) is |
 | `nightly_picture` | the last whole picture of a nightly feed: rows and fen `accepted`, and of the one before, `previous` |
 | `controlled` | a loaded delivery with the sender's control totals, and what was received |
+| `settled`, `suggested_settlement` | which payment settles which bill (`reconcile.settlement`) |
 | `figure`, `signed` | a month's figures as they are and as they stand signed (`reconcile.figures`) |
 | `present` | one (`entity`, `province`) of which the extract holds a row |
 """  # noqa: E501  (a table's row is one line)
@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from identity.extract import Extract, read_store
-from reconcile import figures
+from reconcile import figures, settlement
 from reconcile.charges import sum_charges
 from schemas.contract import Mode
 from schemas.contracts import CONTRACTS
@@ -84,20 +84,6 @@ left join golden on golden.system = 'crm' and golden.province = product.province
     and golden.customer_key = product.customer_key
 where product.account_no is not null group by product.province, product.account_no, product.customer_key;
 
-create or replace table holder as
-select 'customer_key' as kind, province, customer_key as key, customer_id from golden where system = 'crm'
-union all
-select 'product_id_crm', product.province, product.product_id_crm, golden.customer_id
-from core.product product join golden on golden.system = 'crm' and golden.province = product.province
-    and golden.customer_key = product.customer_key
-union all
-select 'account_no', account.province, account.account_no, coalesce(any_value(own.customer_id), min(payer.customer_id))
-from core.account account
-left join golden own on own.system = 'billing' and own.province = account.province
-    and own.customer_key = account.customer_no_billing
-left join payer on payer.province = account.province and payer.account_no = account.account_no
-group by account.province, account.account_no;
-
 create or replace table linked_group as
 with link as (
     select province, customer_key, group_id_group as group_key from core.customer
@@ -156,6 +142,7 @@ def derive(extract: Extract, periods: Sequence[str] | None) -> None:
     connection.execute(_TOKENS)
     connection.execute(_CUSTOMERS)
     connection.execute(_LATEST)
+    settlement.settle(connection)
     figures.make(connection)
     figures.none_signed(connection)
     each = " union all ".join(f"select distinct '{name}' as entity, province from core.{name}" for name in extract.entities)

@@ -112,9 +112,8 @@ def _order_and_product(rule_id: str, title: tuple[str, str], meaning: tuple[str,
                     and later.order_action in ('add', 'delete') and later.order_no <> ordered.order_no
                     and coalesce(later.completed_at, later.ordered_at) > coalesce(ordered.completed_at, ordered.ordered_at))
         """,
-        base=f"""
-            select ordered.province, count(*) as subjects from core.product_order ordered
-            join core.product product on {joined} group by ordered.province
+        base="""
+            select province, count(*) as subjects from core.product_order where product_id_crm is not null group by province
         """,
         needs=("product_order", "product"),
         grace_days=DAYS_UNTIL_TOLD,

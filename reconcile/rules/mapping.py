@@ -29,15 +29,17 @@ ACCOUNT_MAPPED_DIFFERENTLY = Rule(
             string_agg(distinct payer.customer_key, ',' order by payer.customer_key) as right_value,
             greatest(coalesce(any_value(charged.amount_fen), 0), 0)::bigint as money_fen,
             sum(payer.products)::bigint as products, list_sort(list(distinct payer.customer_key)) as customer_keys
-        from core.account account
+        from (
+            select * from core.account named where named.customer_id_crm is not null and not exists (
+                select 1 from payer own where own.province = named.province and own.account_no = named.account_no
+                    and own.customer_key = named.customer_id_crm)
+        ) account
         join payer on payer.province = account.province and payer.account_no = account.account_no
         left join golden on golden.system = 'crm' and golden.province = account.province
             and golden.customer_key = account.customer_id_crm
         left join account_charge charged on charged.province = account.province and charged.account_no = account.account_no
-        where account.customer_id_crm is not null
         group by account.province, account.account_no, account.customer_id_crm, golden.customer_id
-        having not bool_or(payer.customer_key = account.customer_id_crm)
-            and not coalesce(bool_or(payer.customer_id = golden.customer_id), false)
+        having not coalesce(bool_or(payer.customer_id = golden.customer_id), false)
     """,
     base="""
         select account.province, count(*) as subjects from core.account account
@@ -73,6 +75,8 @@ ACCOUNT_SHARED_BY_CUSTOMERS = Rule(
             as left_value, '1' as right_value, greatest(coalesce(any_value(charged.amount_fen), 0), 0)::bigint as money_fen,
             list_sort(list(distinct payer.customer_key)) as customer_keys
         from payer
+        semi join (select province, account_no from payer group by province, account_no having count(*) > 1) several
+            on several.province = payer.province and several.account_no = payer.account_no
         left join account_charge charged on charged.province = payer.province and charged.account_no = payer.account_no
         group by payer.province, payer.account_no
         having count(distinct coalesce(payer.customer_id, 'crm|' || payer.customer_key)) > 1

@@ -68,7 +68,11 @@ BILLED_TWICE = Rule(
             (sum(amount_fen) - max(amount_fen))::bigint as money_fen, min(bill_no) as bill_no,
             list_sort(list(item_no)) as item_nos
         from rent join kept on kept.province = rent.province and kept.month = rent.month
-        where product_id_crm is not null
+        semi join (
+            select province, product_id_crm, month from rent where amount_fen > 0 and product_id_crm is not null
+            group by province, product_id_crm, month having count(*) > 1
+        ) several on several.province = rent.province and several.product_id_crm = rent.product_id_crm
+            and several.month = rent.month
         group by rent.province, rent.product_id_crm, rent.month
         having sum(charged_to - charged_from + 1) filter (amount_fen > 0)
                 > max(charged_to) filter (amount_fen > 0) - min(charged_from) filter (amount_fen > 0) + 1

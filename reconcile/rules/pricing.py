@@ -176,7 +176,11 @@ WRONG_DISCOUNT = Rule(
         with reduced as (
             select province, product_id_crm, month, sum(rent_fen) as rent_fen, sum(discount_fen) as discount_fen,
                 min(bill_no) as bill_no
-            from product_month join kept using (province, month) where product_id_crm is not null
+            from product_month join kept using (province, month)
+            semi join (
+                select province, product_id_crm, month from product_month
+                where discount_fen > 0 or -discount_fen > greatest(rent_fen, 0) or rent_fen < 0
+            ) suspect using (province, product_id_crm, month)
             group by province, product_id_crm, month
             having sum(discount_fen) > 0 or -sum(discount_fen) > greatest(sum(rent_fen), 0)
         )

@@ -17,6 +17,7 @@ from schemas.entities import FACTS
 from simulator import billing_units, expected, truth
 from simulator.layouts import BILL, BILL_ITEM
 from simulator.world import World
+from tests.reconcile.catalogue_names import rule_named, subject_of
 
 Row = dict[str, object]
 Instance = tuple[str, str]  # feed_id, province
@@ -24,13 +25,8 @@ Instance = tuple[str, str]  # feed_id, province
 VIEW_OF = {"agreement": "contract"}
 """Entities whose view has another name; `customer` has none of its own (its rows become golden customers)."""
 
-BREAK_NAMES = {
-    truth.TERMINATED_BUT_BILLED: "terminated_but_billed",
-    truth.BILLED_NEVER_ORDERED: "billed_but_never_ordered",
-    truth.ACTIVE_NOT_BILLED: "active_but_not_billed",
-    truth.INVOICE_DIFFERS: "invoice_is_not_sum_of_items",
-    truth.ACCOUNT_MAPPED_ELSEWHERE: "account_mapped_differently",
-}
+# Fees: quantity 1, so that a dearer one needs no more than a dearer price to agree with itself.
+FEES = ("1004", "1006")
 
 # What counts of a fact at the published sequence, said here without the help of `portal_v1`.
 _FACT_SHOWN = """
@@ -87,12 +83,32 @@ class ExpectedStore:
         }
 
     def breaks(self, months: list[str]) -> set[tuple[str, str, str, str]]:
-        """(rule, province, month, subject) of every contradiction in the months billed."""
-        return {
+        """(rule, province, month, subject) of every contradiction in the months billed, and of every account that is not there."""
+        injected = {
             (rule, case.province, "" if rule == "billed_but_never_ordered" else case.month, case.subject)
             for case in truth.inconsistencies(self.world, months)
-            for rule in [BREAK_NAMES[case.rule]]
+            for rule in [rule_named(case.rule)]
         }
+        return injected | {case for province in PROVINCES for case in self._of_missing_accounts(province)}
+
+    def _of_missing_accounts(self, province: str) -> Iterator[tuple[str, str, str, str]]:
+        """What names an account that is not sent, told from the rows that should be shown."""
+
+        def naming(feed_id: str) -> Iterator[tuple[str, Row]]:
+            known = self.rows.get(("billing.account", province), {})
+            for key, row in self.rows.get((feed_id, province), {}).items():
+                if row["account_no"] is not None and str(row["account_no"]) not in known:
+                    yield key, row
+
+        for key, row in naming("billing.bill"):
+            yield "bill_for_unknown_account", province, str(row["bill_month"]), key
+        for _, row in naming("billing.bill_item"):
+            month = str(row["charged_from"]).replace("-", "")[:6]
+            yield "item_for_unknown_account", province, month, f"{row['account_no']}|{row['product_id']}"
+        for key, _ in naming("billing.payment"):
+            yield "payment_for_unknown_account", province, "", key
+        for key, _ in naming("crm.product_instance"):
+            yield "product_for_unknown_account", province, "", key
 
 
 def differences(store_url: str, wanted: ExpectedStore) -> list[str]:
@@ -112,7 +128,7 @@ def published_breaks(store_url: str) -> set[tuple[str, str, str, str]]:
     """(rule, province, month, subject) of the breaks that portals see and that are not closed."""
     with psycopg.connect(make_url(store_url).set(drivername="postgresql").render_as_string(hide_password=False)) as store:
         rows = store.execute("select rule_id, province, subject from portal_v1.breaks where state <> 'closed'").fetchall()
-    return {(rule, province, s.pop("month", ""), next(iter(s.values()))) for rule, province, s in rows}
+    return {(rule, province, *subject_of(subject)) for rule, province, subject in rows}
 
 
 def published_customers(store_url: str) -> set[tuple[str, str, str]]:
@@ -121,15 +137,17 @@ def published_customers(store_url: str) -> set[tuple[str, str, str]]:
 
 
 def month_item(world: World, province: str, month: str, *, skip: int = 0) -> tuple[Row, Row]:
-    """(item, its bill) of a month, whose bill bears no contradiction; the `skip` first such bills are passed over."""
-    odd = {case.subject for case in truth.inconsistencies(world, [month]) if case.province == province}
+    """(fee item, its bill) of a month, whose bill bears no contradiction; the `skip` first such bills are passed over."""
+    cases = (case for case in truth.inconsistencies(world, [month]) if case.province == province)
+    odd = {key for case in cases for key in (*case.subject.split("|"), case.other)}
     for bill in billing_units.month_bills(world, province, month):
-        if bill.row[0] in odd or any(item[3] in odd for item in bill.items):
+        fees = [item for item in bill.items if item[4] in FEES]
+        if not fees or odd & {str(bill.row[0]), str(bill.row[1])} or any(item[3] in odd for item in bill.items):
             continue
         if skip:
             skip -= 1
             continue
-        item: Row = dict(zip(BILL_ITEM.columns, bill.items[0], strict=True))
+        item: Row = dict(zip(BILL_ITEM.columns, fees[0], strict=True))
         printed: Row = dict(zip(BILL.columns, bill.row, strict=True))
         return item, printed
     raise AssertionError("no bill without a contradiction")

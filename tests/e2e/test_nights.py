@@ -226,7 +226,7 @@ def amended_month(story: Story, month: str, province: str) -> None:
 def _amendment(story: Story, month: str, province: str) -> dict[str, Changes]:
     item, bill = month_item(story.rig.world, province, month)
     return {
-        "billing.bill_item": {str(item["item_no"]): {"amount_fen": int(str(item["amount_fen"])) + 100}},
+        "billing.bill_item": {str(item["item_no"]): {name: int(str(item[name])) + 100 for name in ("price_fen", "amount_fen")}},
         "billing.bill": {str(bill["bill_no"]): {"total_fen": int(str(bill["total_fen"])) + 100}},
     }
 
