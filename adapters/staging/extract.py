@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pc
 
+from adapters.drift import Carries, check_columns
 from adapters.protocol import LandedBytes
 from adapters.staging.blocks import Block, blocks
 from adapters.staging.decode import decode_column, strict
-from adapters.staging.drift import check_names
 from adapters.staging.lines import lossy
 from adapters.staging.rows import OddRecord, Place, Positions, SplitJob, TextRows, good_table, odd_table
 from schemas.contract import Contract
@@ -72,7 +72,7 @@ def extract_jobs(contract: Contract, objects: Sequence[LandedBytes]) -> Iterator
         if block.offset == 0:
             begin = int([*record_ends(block.data), len(block.data) - 1][0]) + 1
             header = next(csv.reader([block.data[:begin].decode(ENCODING, "replace").strip("\r\n\ufeff")]), [])
-            check_names(contract, header, where=objects[block.object_index].object.name)
+            check_columns(contract, header, where=objects[block.object_index].object.name, carries=Carries.ALL)
         records = index_records(block.data, begin)
         if len(records.starts):
             yield partial(split_block, contract, tuple(header), block, records, first_row_no)

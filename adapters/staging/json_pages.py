@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import duckdb
 import pyarrow as pa
 
+from adapters.drift import Carries, check_columns
 from adapters.protocol import LandedBytes
-from adapters.staging.drift import check_names
 from adapters.staging.rows import FAULT, LENGTH, OBJECT, OFFSET, ROW_NO, Positions, SplitJob, TextRows, ready
 from adapters.staging.session import session
 from adapters.staging.typing_sql import sql_text
@@ -70,7 +70,7 @@ def _rows(
     connection.execute(_RECORDS)
     keys = "SELECT DISTINCT unnest(json_keys(record)) FROM records WHERE json_type(record) = 'OBJECT'"
     names = [name for (name,) in connection.execute(keys).fetchall()]
-    check_names(contract, names, where=objects[batch[0][0]].object.name, all_present=False)
+    check_columns(contract, names, where=objects[batch[0][0]].object.name, carries=Carries.ANY)
     table = connection.sql(_text_columns(contract, first_row_no)).to_arrow_table()
     texts = table.column("record")
     connection.unregister("pages")

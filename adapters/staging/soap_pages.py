@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 from lxml import etree
 
+from adapters.drift import Carries, check_columns
 from adapters.protocol import LandedBytes
-from adapters.staging.drift import check_names
 from adapters.staging.rows import Place, Positions, SplitJob, TextRows, good_table, ready
 from hub.errors import RefuseDelivery
 from schemas.contract import Contract
@@ -48,7 +48,7 @@ def _records(landed: LandedBytes) -> list[etree._Element]:
 
 def _rows(contract: Contract, records: list[etree._Element], page: str, index: int, first_row_no: int) -> TextRows:
     fields = [fields_of(record) for record in records]
-    check_names(contract, {name for record in fields for name in record}, where=page, all_present=False)
+    check_columns(contract, {name for record in fields for name in record}, where=page, carries=Carries.ANY)
     texts = [pa.array([record.get(column.source) for record in fields], pa.string()) for column in contract.columns]
     row_no = np.arange(first_row_no, first_row_no + len(records), dtype=np.int64)
     place = Place(row_no, index, np.arange(len(records), dtype=np.int64), None)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from adapters.drift import Carries, check_columns
 from adapters.file_codes import FileCode
 from adapters.protocol import LandingSink, PullRequest
-from adapters.transports.drift import check_columns
 from hub.errors import RefuseDelivery
 from schemas.batch import Delivery, Kind, LandedObject, Layout
 from schemas.contract import Mode
@@ -88,7 +88,7 @@ class PagedFetch:
             raise Inconsistent(FileCode.ROWS, f"{read.rows} rows came where the sender counts {read.total}")
         delivery = self._delivery(request, read)
         if read.rows:
-            check_columns(request.contract, read.fields, where=self.where, sparse=True, delivery=delivery)
+            check_columns(request.contract, read.fields, where=self.where, carries=Carries.REQUIRED, delivery=delivery)
         return delivery
 
     def _delivery(self, request: PullRequest, read: _Read) -> Delivery:

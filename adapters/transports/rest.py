@@ -10,9 +10,9 @@ from typing import Any
 
 from requests.auth import HTTPBasicAuth
 
+from adapters.drift import Carries, check_columns
 from adapters.file_codes import FileCode
 from adapters.protocol import LandingSink, Probe, PullRequest
-from adapters.transports.drift import check_columns
 from adapters.transports.http import Call, Endpoint
 from adapters.transports.paging import Inconsistent, Page, PagedFetch
 from adapters.transports.patience import Patience
@@ -50,7 +50,7 @@ class RestSource:
         if not records:
             return Probe(None, "reached; the resource is empty, so its fields cannot be told")
         seen = dict.fromkeys(name for record in records for name in record)
-        check_columns(contract, seen, where=self._where, sparse=True)
+        check_columns(contract, seen, where=self._where, carries=Carries.REQUIRED)
         unseen = [column.source for column in contract.columns if column.source not in seen]
         if unseen:
             return Probe(None, f"{total} rows; not among the first {len(records)}: {', '.join(unseen)}")

@@ -13,9 +13,9 @@ from datetime import datetime
 
 from lxml import etree
 
+from adapters.drift import Carries, check_columns
 from adapters.file_codes import FileCode
 from adapters.protocol import LandingSink, Probe, PullRequest
-from adapters.transports.drift import check_columns
 from adapters.transports.http import Call, Endpoint
 from adapters.transports.paging import Inconsistent, Page, PagedFetch
 from adapters.transports.patience import Patience
@@ -79,7 +79,7 @@ class SoapSource:
         if not answer.records:
             return Probe(None, "reached; no records, so the fields cannot be told")
         seen = dict.fromkeys(name for record in answer.records for name in record)
-        check_columns(contract, seen, where=self._where, sparse=True)
+        check_columns(contract, seen, where=self._where, carries=Carries.REQUIRED)
         unseen = [column.source for column in contract.columns if column.source not in seen]
         if unseen:
             return Probe(None, f"{answer.total} rows; not among the first {len(answer.records)}: {', '.join(unseen)}")

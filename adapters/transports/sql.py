@@ -14,8 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import types
 
+from adapters.drift import Carries, check_columns
 from adapters.protocol import LandingSink, Probe, PullRequest
-from adapters.transports.drift import check_columns
 from adapters.transports.paging import KINDS
 from adapters.transports.patience import Patience
 from adapters.transports.sql_copy import RowCount, can_copy, copy_out
@@ -113,7 +113,7 @@ class SqlSource:
                 table = sa.Table(self._table, sa.MetaData(), schema=self._schema, autoload_with=connection, resolve_fks=False)
             except sa.exc.NoSuchTableError:
                 raise FixContract(f"{self._where}: no such table", where=self._where, feed=contract.feed_id) from None
-        check_columns(contract, (column.name.lower() for column in table.columns), where=self._where)
+        check_columns(contract, (column.name.lower() for column in table.columns), where=self._where, carries=Carries.ALL)
         _check_types(contract, table, self._where)
         return table
 
