@@ -11,12 +11,12 @@ from hub.errors import FixConnection, FixContract, HubError, NotFound, RetryLate
 from hub.settings import ConnectionSource, connection_id, environment_connection
 
 _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR})
-"""A directory that is not there is to a drop what a stopped server is to a database: most likely a mount that is gone."""
+"""Neither a server that is down nor a login that is refused: a mount that is gone, or a path that is wrong."""
 
 
 @dataclass(frozen=True)
 class Checked:
-    """`state` is one of `ok`, `cannot connect`, `refused`, `drifted`, `not configured`, `failed`."""
+    """`state` is one of `ok`, `cannot connect`, `no directory`, `refused`, `drifted`, `not configured`, `failed`."""
 
     feed_id: str
     province: str
@@ -58,7 +58,7 @@ def _state(error: HubError) -> str:
         case RetryLater():
             return "cannot connect"
         case FixConnection() if error.facts.get("errno") in _NOT_THERE:
-            return "cannot connect"
+            return "no directory"
         case FixConnection():
             return "refused"
         case FixContract():

@@ -108,7 +108,7 @@ class SftpFiles:
 
     def read(self, name: str, offset: int = 0) -> Iterator[bytes]:
         path = f"{self._connection.schema.rstrip('/')}/{name}"
-        file, size = self._mapped(lambda: self._open(path), f"open {name}", missing_file=True)
+        file, size = self._mapped(lambda: self._open(path), f"open {name}", one_file=True)
         try:
             while offset < size:
                 window = _windows(offset, min(offset + PIECE, size))
@@ -169,17 +169,19 @@ class SftpFiles:
             raise
         return client
 
-    def _mapped(self, action: Callable[[], Result], what: str, *, missing_file: bool = False) -> Result:
+    def _mapped(self, action: Callable[[], Result], what: str, *, one_file: bool = False) -> Result:
         try:
             return action()
         except HubError:
             raise
         except FileNotFoundError:
-            if missing_file:
+            if one_file:
                 raise
-            raise self._error(FixConnection, what, f"no directory {self._connection.schema}") from None
+            raise self._directory_error(what, errno.ENOENT, "is not there") from None
         except PermissionError:
-            raise self._error(FixConnection, what, "permission denied") from None
+            if one_file:
+                raise self._error(FixConnection, what, "permission denied", errno=errno.EACCES) from None
+            raise self._directory_error(what, errno.EACCES, "is not readable for this login") from None
         except paramiko.BadHostKeyException:
             raise self._failed(FixConnection, what, "the server's key is not the connection's host_key") from None
         except paramiko.AuthenticationException:
@@ -191,8 +193,11 @@ class SftpFiles:
         self.close()
         return self._error(kind, what, why)
 
-    def _error(self, kind: type[HubError], what: str, why: str) -> HubError:
-        return kind(f"{self._where}: cannot {what}: {why}", where=self._where)
+    def _directory_error(self, what: str, number: int, why: str) -> HubError:
+        return self._error(FixConnection, what, f"the directory {self._connection.schema} {why}", errno=number)
+
+    def _error(self, kind: type[HubError], what: str, why: str, **facts: object) -> HubError:
+        return kind(f"{self._where}: cannot {what}: {why}", where=self._where, **facts)
 
 
 def _host_key(connection: Connection) -> paramiko.PKey:

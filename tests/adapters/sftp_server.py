@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 from collections import Counter
 from pathlib import Path
@@ -15,12 +16,13 @@ BREAKS_AT = 4096  # bytes into the file
 
 class SftpServer:
     """Serves `root` as `/`. `refuse` connections are dropped at once; a read of the file `break_in` breaks once, 4096
-    bytes into it; with `hang` no read is answered."""
+    bytes into it; with `hang` no read is answered, with `forbid` no directory is listed."""
 
     def __init__(self, root: Path, user: str, password: str) -> None:
         self.refuse = 0
         self.break_in = ""
         self.hang = False
+        self.forbid = False
         self.first_reads: Counter[str] = Counter()
         key = asyncssh.generate_private_key("ssh-ed25519")
         self.host_key = " ".join(key.export_public_key().decode().split()[:2])
@@ -78,6 +80,11 @@ class _Files(asyncssh.SFTPServer):
     def __init__(self, outer: SftpServer, channel: Any) -> None:
         super().__init__(channel, chroot=str(outer.root).encode())
         self._outer = outer
+
+    def scandir(self, path: bytes) -> Any:
+        if self._outer.forbid:
+            raise PermissionError(errno.EACCES, "closed to this login")
+        return super().scandir(path)
 
     async def read(self, file_obj: Any, offset: int, size: int) -> bytes:
         name = Path(file_obj.name).name if isinstance(file_obj.name, str) else Path(file_obj.name.decode()).name

@@ -16,14 +16,14 @@ from adapters.feeds import open_source
 from adapters.protocol import PullRequest, Source
 from adapters.transports import filesystem
 from adapters.transports.patience import Patience
-from hub.errors import HubError, RefuseDelivery
+from hub.errors import FixConnection, HubError, RefuseDelivery
 from hub.settings import Connection
 from schemas.batch import Delivery
 from schemas.contracts.billing import ACCOUNT
 from tests.adapters.billing_drop import account_record, check_record, drop
 from tests.adapters.sftp_server import SftpServer
 from tests.adapters.sinks import DirectorySink
-from tests.adapters.standard import SECRET, AdapterStandard
+from tests.adapters.standard import SECRET, AdapterStandard, patient
 
 STEM = "i_gd_20260201_01001_00"
 RECORD = sum(column.width or 0 for column in ACCOUNT.columns) + 2
@@ -134,6 +134,7 @@ class SftpRig(DropRig):
         super().__init__(root)
         self.server = SftpServer(root, "hub", SECRET)
         self.password = SECRET
+        self.directory = "/"
 
     @property
     def full_reads(self) -> int:
@@ -142,7 +143,7 @@ class SftpRig(DropRig):
     def source(self, patience: Patience) -> Source:
         extra: dict[str, object] = {"host_key": self.server.host_key}
         connection = Connection(
-            "bss_billing_gd", "sftp", "127.0.0.1", self.server.port, "hub", SecretStr(self.password), "/", extra
+            "bss_billing_gd", "sftp", "127.0.0.1", self.server.port, "hub", SecretStr(self.password), self.directory, extra
         )
         return open_source("billing.account", "gd", connection, patience)
 
@@ -176,3 +177,20 @@ class TestSftp(AdapterStandard):
         rig = SftpRig(tmp_path / "drop")
         yield rig
         rig.stop()
+
+    @pytest.mark.parametrize("by_probe", [True, False], ids=["probe", "fetch"])
+    def test_a_directory_that_is_not_there_is_named(self, rig: SftpRig, sink: DirectorySink, *, by_probe: bool) -> None:
+        rig.directory = "/nowhere"
+        source = rig.source(patient([]))
+        with pytest.raises(FixConnection, match="the directory /nowhere is not there") as caught:
+            source.probe(ACCOUNT) if by_probe else source.fetch(rig.request, sink)
+        assert caught.value.facts["errno"] == errno.ENOENT
+        source.close()
+
+    def test_a_directory_closed_to_the_login_is_named(self, rig: SftpRig) -> None:
+        rig.server.forbid = True
+        source = rig.source(patient([]))
+        with pytest.raises(FixConnection, match="the directory / is not readable for this login") as caught:
+            source.probe(ACCOUNT)
+        assert caught.value.facts["errno"] == errno.EACCES
+        source.close()

@@ -103,8 +103,9 @@ def test_a_stopped_server_cannot_be_connected(transport: str, sources: Connectio
     assert _state(transport, _changed(sources, transport, port=_closed_port())) == "cannot connect"
 
 
-def test_a_directory_that_is_not_there_cannot_be_connected(sources: ConnectionSource, tmp_path: Path) -> None:
-    assert _state("directory", _changed(sources, "directory", schema=str(tmp_path / "unmounted"))) == "cannot connect"
+@pytest.mark.parametrize("transport", ["directory", "sftp"])
+def test_a_directory_that_is_not_there_is_said_so(transport: str, sources: ConnectionSource, tmp_path: Path) -> None:
+    assert _state(transport, _changed(sources, transport, schema=str(tmp_path / "unmounted"))) == "no directory"
 
 
 @pytest.mark.parametrize("transport", ["sftp", "sql", "rest", "soap"])
