@@ -15,8 +15,6 @@ from schemas.contracts import CONTRACTS
 from store import order, tables
 from store.attempts import attempt
 
-PASSED = ("loaded", "superseded")
-
 
 @dataclass(frozen=True)
 class Instance:
@@ -46,7 +44,7 @@ def has_passed(connection: Connection, instance: Instance) -> bool:
         select(table.c.batch_id)
         .where(table.c.system == instance.contract.system, table.c.feed == instance.contract.feed)
         .where(table.c.province == instance.province, table.c.period == instance.period)
-        .where(table.c.state.in_(PASSED), table.c.kind.not_like("correction%"))
+        .where(table.c.state.in_(order.LOADED), table.c.kind.not_like("correction%"))
         .limit(1)
     )
     return connection.execute(statement).first() is not None

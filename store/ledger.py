@@ -79,7 +79,7 @@ def receive(connection: Connection, contract: Contract, province: str, period: s
     returned so. A batch refused for its order may be admitted when it comes again.
     """
     batch = record_landed(connection, contract, province, period, delivery)
-    if batch.state in {"loaded", "superseded"}:
+    if batch.state in order.LOADED:
         return batch
     try:
         order.admit(connection, contract, province, period, delivery)
@@ -131,7 +131,7 @@ def record_gate(
     Judging a loaded batch again must find the same; raises InvariantBroken where it does not, and changes nothing.
     """
     batch = get(connection, batch_id)
-    if batch.state in {"loaded", "superseded"}:
+    if batch.state in order.LOADED:
         if refusal is not None or batch.account != account:
             raise InvariantBroken(f"the gate judges loaded batch {batch_id} differently than before", batch_id=batch_id)
         return batch

@@ -20,7 +20,8 @@ OVERLAP = timedelta(minutes=15)
 
 _CORRECTIONS = (Kind.CORRECTION_INSERT.value, Kind.CORRECTION_DELETE.value)
 _FILES = frozenset({Layout.FIXED, Layout.DELIMITED})
-_LOADED = ("loaded", "superseded")
+LOADED = ("loaded", "superseded")
+"""The states of a batch whose rows entered `core`."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def window_for(connection: Connection, contract: Contract, province: str, period
     if contract.mode is not Mode.INCREMENTAL:
         return None
     table = tables.batch
-    mine = select(table.c.delivery["window"]).filter_by(**_key(contract, province)).where(table.c.state.in_(_LOADED))
+    mine = select(table.c.delivery["window"]).filter_by(**_key(contract, province)).where(table.c.state.in_(LOADED))
     again = connection.execute(mine.where(table.c.period == period).order_by(table.c.batch_id.desc()).limit(1)).scalar()
     if again is not None:
         return Window.model_validate(again)
@@ -160,7 +161,7 @@ def _loaded_resend(connection: Connection, contract: Contract, province: str, pe
     table = tables.batch
     of_kind = table.c.kind.in_(kinds) if kinds else table.c.kind.not_in(_CORRECTIONS)
     statement = select(func.max(table.c.resend)).filter_by(**_key(contract, province), period=period)
-    value = connection.execute(statement.where(of_kind, table.c.state.in_(_LOADED))).scalar()
+    value = connection.execute(statement.where(of_kind, table.c.state.in_(LOADED))).scalar()
     return None if value is None else int(value)
 
 
