@@ -20,28 +20,38 @@ select min(node_content.node) as node, tier.component as tier_group, node_conten
 from node_content join tier using (node) group by tier.component, node_content.content;
 """
 # What two records of one firm that agree on nothing stronger still share. Names: the whole, its beginning, its beginning in a
-# city. Codes: whole, or the half a slip or a spreadsheet leaves.
-_KEYS = """
+# city. Codes: whole, or the half a slip or a spreadsheet leaves. Two groups of believed codes are one already or never, so keys
+# are looked for among groups without one, and among the others only where those have them.
+_KEYS_OF = """
+select node, tier_group, md5_number_lower(key) as key from (
+    select node, tier_group, unnest(
+        case when core is null then ['o' || org, 'u' || left(uscc, 12), 'l' || licence, 'p' || phone]
+        else [
+            'n' || core, 'n' || short_core, 'h' || left(head_core, 4) || '|' || branch,
+            case when place <> '' then 't' || left(core, 2) || '|' || split_part(place, '/', 1) || '/'
+                || split_part(place, '/', 2) || '|' || branch end,
+            's' || left(core, 3), 'o' || org, 'u' || left(uscc, 12), 'v' || right(uscc, 10), 'l' || licence, 'p' || phone,
+            'a' || street || '|' || coalesce(detail, ''), 'c' || contact || left(core, 1)
+        ] end
+    ) as key
+    from (
+        from speaker semi join (select tier_group from tier_group where uscc is {anchored} null) using (tier_group)
+    ) join content using (content)
+) where key is not null
+"""
+_KEYS = f"""
+create or replace table free_key as select distinct node, tier_group, key from ({_KEYS_OF.format(anchored="")});
+
 create or replace table block_key as
-with said as (select speaker.node, speaker.tier_group, content.* from speaker join content using (content)),
-keyed as (
-    select node, tier_group, unnest([
-        'n' || core, 'n' || short_core, 'h' || left(head_core, 4) || '|' || branch,
-        case when place <> '' then 't' || left(core, 2) || '|' || split_part(place, '/', 1) || '/' || split_part(place, '/', 2)
-            || '|' || branch end,
-        's' || left(core, 3), 'o' || org, 'u' || left(uscc, 12), 'v' || right(uscc, 10), 'l' || licence, 'p' || phone,
-        'a' || street || '|' || coalesce(detail, ''), 'c' || contact || left(core, 1)
-    ]) as key
-    from said where core is not null
-    union all
-    select node, tier_group, unnest(['o' || org, 'u' || left(uscc, 12), 'l' || licence, 'p' || phone])
-    from said where core is null
-)
-select distinct node, tier_group, md5_number_lower(key) as key from keyed where key is not null;
+from free_key
+union all
+select distinct node, tier_group, key from ({_KEYS_OF.format(anchored="not")}) semi join free_key using (key);
 
 create or replace table usable_key as
 select key from block_key group by key
-having count(distinct tier_group) between 2 and {block} and count(*) <= {block} * 4;
+having count(distinct tier_group) between 2 and {{block}} and count(*) <= {{block}} * 4;
+
+drop table free_key;
 """
 # Groups that say exactly the same meet through the first of them, however many they are.
 _ALIKE = """

@@ -44,7 +44,7 @@ left join distrusted told_org on told_org.kind = 'org_code'
     and told_org.code = coalesce(case when record.org_reason = 'valid' then record.org_code end, record.taxpayer_org)
 """
 _CONTENTS = """
-create or replace table described_hash as select *, md5_number_lower({text}) as hash from described;
+create or replace table described_hash as select *, hash({columns}) as hash from described;
 
 create or replace table content as
 with once as (select {columns}, hash from described_hash group by all)
@@ -71,9 +71,6 @@ def make(connection: duckdb.DuckDBPyConnection, settings: IdentitySettings) -> N
     """Makes the tables above from `record` and `code_trust`."""
     connection.execute(_FREQUENCIES.format(file=literal(frequencies_file(settings))))
     connection.execute(_DESCRIBED.format(strangers=settings.limits.strangers))
-    text = " || chr(31) || ".join(f"coalesce({column}::varchar, chr(30))" for column in COMPARED)
     connection.execute(
-        _CONTENTS.format(
-            text=text, columns=", ".join(COMPARED), frequency=frequency_sql("multiple"), tf=MULTIPLE, trade=FREQUENCY
-        )
+        _CONTENTS.format(columns=", ".join(COMPARED), frequency=frequency_sql("multiple"), tf=MULTIPLE, trade=FREQUENCY)
     )

@@ -17,7 +17,7 @@ import duckdb
 from splink import DuckDBAPI
 from splink import Linker as SplinkLinker
 
-from identity.comparing import COMPARED, MULTIPLE, model
+from identity.comparing import COMPARED, FREQUENCY, MULTIPLE, model
 from identity.settings import IdentitySettings
 from store.duck import literal
 
@@ -32,14 +32,15 @@ def score_in_duckdb(connection: duckdb.DuckDBPyConnection, settings: IdentitySet
     """Splink's own scoring, in the connection that holds the tables."""
     with _quiet():
         api = DuckDBAPI(connection)
-        columns = ", ".join(("content", *COMPARED, MULTIPLE))
-        connection.execute(f"create or replace view splink_content as select {columns} from content")
+        connection.execute(f"create or replace view splink_content as select content, {', '.join(COMPARED)} from content")
+        connection.execute(f"create or replace table splink_frequency as select distinct {FREQUENCY}, {MULTIPLE} from content")
         connection.execute(
             "create or replace table splink_pair as "
             "select '0' as match_key, content_l as join_key_l, content_r as join_key_r from asked"
         )
         linker = SplinkLinker(api.register("splink_content"), model(settings))
         logging.getLogger("splink").setLevel(logging.WARNING)  # a Splink linker sets its own as it is made
+        linker.table_management.register_term_frequency_lookup(api.register("splink_frequency"), FREQUENCY)
         linker.table_management.register_blocked_pairs_for_predict(api.register("splink_pair"))
         scored = linker.inference.predict(warning_mode="never")
         connection.execute(
@@ -47,7 +48,7 @@ def score_in_duckdb(connection: duckdb.DuckDBPyConnection, settings: IdentitySet
             f"greatest(content_l, content_r) as content_r, match_weight as weight from {scored.physical_name}"
         )
         linker.table_management.delete_tables_created_by_splink_from_db()  # type: ignore[no-untyped-call]
-        connection.execute("drop view splink_content; drop table splink_pair")
+        connection.execute("drop view splink_content; drop table splink_pair; drop table splink_frequency")
 
 
 def score(
@@ -104,7 +105,8 @@ copy (
 
 def _file_of(memory: Path, settings: IdentitySettings) -> Path:
     """One file a model: other weights, another file."""
-    said = settings.model_dump_json(include={"model", "prior", "weights"})
+    # DuckDB may hash otherwise in another version.
+    said = duckdb.__version__ + settings.model_dump_json(include={"model", "prior", "weights"})
     return memory / f"weights-{hashlib.sha256(said.encode()).hexdigest()[:16]}.parquet"
 
 
