@@ -92,7 +92,8 @@ _ROWS = {
         from each_product where circuit and c % 4 <> 0 and p % 2 = 0 and fault is distinct from 'never ordered'""",
     "bill": """
         select 'billing' as system, bill_no as source_key, bill_no, 'A' || right(bill_no, 8) as account_no,
-            '{month}' as bill_month, count(*) as item_count, (sum(amount_fen) + case when c % 2000 = 3 then 7 else 0 end)::bigint as total_fen, sum(tax_fen)::bigint as tax_fen,
+            '{month}' as bill_month, count(*) as item_count,
+            (sum(amount_fen) + case when c % 2000 = 3 then 7 else 0 end)::bigint as total_fen, sum(tax_fen)::bigint as tax_fen,
             11 as feed
         from item_made group by bill_no, c""",
     "bill_item": "select * exclude (c), 12 as feed from item_made",

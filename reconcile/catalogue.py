@@ -1,0 +1,152 @@
+"""`python -m reconcile.catalogue`: the rules as a page; `docs/rules.md` is what it prints (kept by a test)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+
+from reconcile.rule import Rule
+from reconcile.rules import RULES
+
+CHECKS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    (
+        "bill, order or revenue for an unknown customer, account or user (orphan)", "0",
+        ("bill_for_unknown_account", "item_for_unknown_account", "item_for_unknown_bill", "item_for_unknown_product",
+         "payment_for_unknown_account", "order_for_unknown_customer", "order_for_unknown_product", "account_for_unknown_customer",
+         "product_for_unknown_customer", "product_for_unknown_account", "product_for_unknown_contract",
+         "contract_for_unknown_customer", "contact_for_unknown_customer", "resource_for_unknown_product",
+         "job_for_unknown_order", "job_for_unknown_customer", "group_for_unknown_customer", "customer_of_unknown_group"),
+    ),
+    ("terminated but billed", "0", ("terminated_but_billed",)),
+    ("one number with two live users", "0", ("number_with_two_live_users",)),
+    (
+        "profile ↔ status not 1:1", "0",
+        ("live_product_on_closed_account", "live_product_of_closed_customer", "live_product_without_resource"),
+    ),
+    ("active but not billed", "≤ 5 % of the base, every case listed", ("active_but_not_billed",)),
+    ("ordered and in use but no revenue", "0", ("in_use_without_revenue",)),
+    ("billed but never ordered; billed twice", "0", ("billed_but_never_ordered", "billed_twice")),
+    (
+        "contract price ≠ billed price; wrong discount or proration", "0 beyond rounding",
+        ("billed_price_differs", "ordered_price_differs", "wrong_proration", "charged_outside_service", "wrong_discount"),
+    ),
+    (
+        "work order done, order open (and the reverse)", "0 past a grace period",
+        ("work_done_order_open", "order_done_work_open", "order_done_product_pending", "product_live_order_open",
+         "end_done_product_live"),
+    ),
+    (
+        "project done, circuit not in CRM; stranded circuit", "0 past a grace period",
+        ("job_done_order_open", "order_done_job_open", "job_done_circuit_missing", "stranded_circuit"),
+    ),
+    ("invoice ≠ Σ items", "0", ("invoice_is_not_sum_of_items",)),
+    (
+        "detail vs summary", "0 (bills are exact)",
+        ("item_count_differs", "tax_differs", "item_on_another_account", "line_is_not_quantity_times_price"),
+    ),
+    ("day swing; peers", "3 %; mean ± 4σ", ("day_swing", "charge_unlike_peers")),
+    ("sender's control totals vs recomputed", "0", ("control_totals_differ",)),
+    (
+        "customer or account mapped differently in two systems; never many-to-many", "0",
+        ("account_mapped_differently", "account_shared_by_customers", "order_mapped_differently", "group_mapped_differently"),
+    ),
+    ("manager differs", "0", ("manager_differs",)),
+    ("duplicate account", "0", ("duplicate_account",)),
+)  # fmt: skip
+"""DOMAIN §4, line by line: the check, its tolerance, the rules that make it."""
+
+OPENING = """# The rules
+
+Printed by `.venv/bin/python -m reconcile.catalogue`.
+
+A rule compares two sides of the candidate publication in one set-based statement (`reconcile/rules/`, one file a family). What
+it finds becomes breaks; a rule with a tolerance passes within it, and every case is listed all the same. **Grace**: so many
+days after the last touch a disagreement may be work in progress. **Undetermined**: rows in quarantine may explain the
+disagreement, or it is within its grace: it is neither opened nor closed. **Cause**: breaks of one cause are one line of
+`bsshub breaks causes`, and the money that several rules see in it is counted once, as the rule that sees most of it does.
+Money is integer fen; what is compared is exact, also the four standard deviations (by squares). Rules that a person's signature
+or a payment's matching gives rise to are at the end of the list.
+"""
+
+NOT_CARRIED = """## What no feed carries
+
+These parts of DOMAIN §4 need a field that no feed of the four systems has; they are not imitated.
+
+- **Estimated summaries (1–8 %)**: every bill is exact, and no feed marks an estimate. The tolerance is 0.
+- **Day sums vs month**: payments come by day, and no monthly total of payments is sent; bills and items come by month only.
+- **The discount that was agreed**: neither contract nor order has a rate. A discount is wrong where it exceeds what it reduces.
+- **Steps of a finished order that name no order**: of the work orders only those that can disagree with their order are read.
+"""
+
+ADDING = """## Adding a rule
+
+One file, and a golden case. Say a circuit should have a bandwidth:
+
+1. In the family's file (`reconcile/rules/standing.py`) declare a `Rule` at the top level: it is in the catalogue at once.
+   `found` is one SELECT over `core.*` and the tables of `reconcile/shared.py`, a row a subject that does not agree; `base` counts
+   what was judged. A column that no rule has read yet is named in `RECONCILE_COLUMNS` (`identity/extract.py`).
+2. Name it in `CHECKS` (`reconcile/catalogue.py`) where it belongs to a line of DOMAIN §4, and print this page.
+3. Write `tests/golden/rules/RULE_ID.json`: what to change in the agreeing base (`set`, `drop`), what the rule then finds
+   (`found`: subject, both values, money), and a near miss it must let pass (`agrees`).
+4. `.venv/bin/python -m pytest tests/reconcile/test_catalogue.py`: the base must stay free of breaks, the case must be found
+   exactly, the rule must tell its cause, rows and customer; a rule that finds a subject twice is refused.
+
+`tests/reconcile/test_rules.py` walks these steps with a rule of its own.
+"""
+
+
+def page() -> str:
+    """The page, whole."""
+    return "\n".join([OPENING, *_checks(), *_rules(), NOT_CARRIED, ADDING])
+
+
+def _checks() -> Iterator[str]:
+    yield from ("## DOMAIN §4, line by line", "", "| check | tolerance | rules |", "|---|---|---|")
+    for check, tolerance, rules in CHECKS:
+        yield f"| {check} | {tolerance} | {', '.join(f'[`{rule}`](#{rule})' for rule in rules)} |"
+    yield ""
+
+
+def _rules() -> Iterator[str]:
+    family = ""
+    for rule in RULES:
+        if rule.family != family:
+            family = rule.family
+            yield from (f"## {family[0].upper()}{family[1:]}", "")
+        yield from _rule(rule)
+
+
+def _rule(rule: Rule) -> Iterator[str]:
+    yield from (f"### {rule.rule_id}", "", f"**{rule.title.en} · {rule.title.zh}**", "")
+    yield from (f"{rule.meaning.en}.", "", f"{rule.meaning.zh}。", "")
+    yield f"- Grain: {rule.grain.en} ({rule.grain.zh}); subject `{', '.join(rule.subject)}`; matched by {rule.match_keys}."
+    yield f"- Sides: {rule.left.en} ({rule.left.zh}) | {rule.right.en} ({rule.right.zh})."
+    yield f"- {_bounds(rule)}"
+    yield f"- Answered for by {rule.owner_role}, explained by T+{rule.deadline_days} 16:00. Cause: {_cause(rule)}."
+    yield from (f"- Source: {rule.source}.", "")
+
+
+def _bounds(rule: Rule) -> str:
+    said = [f"Severity {rule.severity.value}", f"tolerance {_share(rule.tolerance)}"]
+    if rule.warns_above is not None:
+        said.append(f"warning from {_share(rule.warns_above)}")
+    if rule.stops_above is not None:
+        said.append(f"above {_share(rule.stops_above)} of the base, and more than {rule.stops_floor} cases, nothing is published")
+    if rule.grace_days:
+        said.append(f"grace {rule.grace_days} days")
+    if "is_withheld" in rule.undetermined:
+        said.append("undetermined where the quarantine may hold the missing row")
+    return "; ".join(said) + "."
+
+
+def _share(share: Decimal) -> str:
+    return f"{(share * 100).normalize():f} %" if share else "0"
+
+
+def _cause(rule: Rule) -> str:
+    return f"the {rule.cause.strip(chr(39)).partition(':')[0]}"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page())

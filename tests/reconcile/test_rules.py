@@ -1,0 +1,68 @@
+"""The catalogue as a page, and the walk of a rule that is added to it (`docs/rules.md`, "Adding a rule")."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from reconcile import catalogue
+from reconcile.catalogue import CHECKS, page
+from reconcile.rule import Ref, Rule, Severity
+from reconcile.rules import RULES
+from reconcile.rules import vocabulary as words
+from tests.reconcile.test_catalogue import base, found, told
+
+ROOT = Path(__file__).parents[2]
+AFTER_THE_FEEDS = {"payments", "signed"}
+"""Families whose rules come of matching and of signatures: DOMAIN §4 has no line of a table for them."""
+
+
+def test_the_page_is_what_the_rules_say() -> None:
+    assert (ROOT / "docs" / "rules.md").read_text(encoding="utf-8") == page(), "print it: python -m reconcile.catalogue"
+
+
+def test_every_rule_belongs_to_a_line_of_the_domain_and_every_line_has_rules() -> None:
+    named = [rule for _, _, rules in CHECKS for rule in rules]
+    assert len(named) == len(set(named))
+    assert set(named) == {rule.rule_id for rule in RULES if rule.family not in AFTER_THE_FEEDS}
+
+
+def test_a_rule_is_added_as_the_page_says() -> None:
+    """A declaration, and a case: nothing else is needed for it to be judged."""
+    added = Rule(
+        rule_id="account_without_opening_date",
+        family="standing",
+        title=words.said("Account without an opening date", "账户无开户日期"),
+        meaning=words.said("An account that is not closed tells no opening date", "未销户的账户没有开户日期"),
+        grain=words.ACCOUNT,
+        subject=("account_no",),
+        match_keys="province, account_no",
+        left=words.said("Status", "状态"),
+        right=words.said("Opened", "开户日期"),
+        found="""
+            select province, account_no, account_status as left_value, null as right_value, 0::bigint as money_fen
+            from core.account where account_status <> 'closed' and opened_on is null
+        """,
+        base="select province, count(*) as subjects from core.account where account_status <> 'closed' group by province",
+        needs=("account",),
+        severity=Severity.MINOR,
+        owner_role=words.CUSTOMER_DATA,
+        cause=words.BY_ACCOUNT,
+        customer="account_no",
+        refs=(Ref("account", "billing", "account_no"),),
+        source="DOMAIN §4: profile ↔ status not 1:1",
+    )
+    with told(base()) as connection:
+        assert found(connection, (*RULES, added)) == []
+    rows = base()
+    rows["account", "A1"]["opened_on"] = None
+    with told(rows) as connection:
+        assert found(connection, (added,)) == [
+            {"subject": {"account_no": "A1"}, "left": "active", "right": None, "money_fen": 0},
+        ]
+        assert connection.execute("select cause, customer_id from finding").fetchone() == ("account:gd|A1", "BC1")
+
+
+def test_the_page_names_files_that_are_there() -> None:
+    for path in re.findall(r"`((?:reconcile|identity|tests)/[\w/]+\.py)`", catalogue.ADDING):
+        assert (ROOT / path).exists(), path
