@@ -67,6 +67,31 @@ def score(
     show(rows, json_output=json_output, title="Pairs of records, linked against the truth")
 
 
+@identity_app.command()
+def train(  # noqa: PLR0917 (typer reads options off the signature)
+    out: Annotated[Path, typer.Option(help="Folder for settings.json, frequencies-VERSION.csv and splink-VERSION.json.")],
+    version: Annotated[str, typer.Option(help="Version the new model is to bear.")],
+    customers: Annotated[int, typer.Option(help="Firms of the simulated world to learn from.", min=100)] = 3000,
+    seed: Annotated[int, typer.Option(help="Seed of that world and of the sampling.")] = 7,
+    dirt: Annotated[int, typer.Option(help="How many times the default rates of dirt it has.", min=1)] = 2,
+    settings: SettingsFile = None,
+    json_output: Json = False,
+) -> None:
+    """Train the model's weights anew; nothing is put in force. The same options give the same files."""
+    from cli.identity_world import trained
+    from identity.settings import load_settings
+
+    with errors_told():
+        before = load_settings(settings)
+        after, files = trained(before, out, customers=customers, seed=seed, multiple=dirt, version=version)
+    rows = [
+        {"comparison": comparison, "level": name, "before": before.weights[comparison][name].weight, "weight": level.weight,
+         "m": level.m, "held": level.held}
+        for comparison, levels in after.weights.items() for name, level in levels.items()
+    ]  # fmt: skip
+    show(rows, json_output=json_output, title=f"Written: {', '.join(file.name for file in files)} (weights in bits)")
+
+
 def _sources(files: list[Path]) -> list[str]:
     """A file's name without its ending; with it where two would be the same; numbered where that is not enough."""
     stems, names = [file.stem for file in files], [file.name for file in files]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from hub.periods import SHANGHAI
+from identity import training
 from identity.extract import IDENTITY_COLUMNS, LINEAGE
 from identity.linking import ModelLinker
 from identity.measuring import measure
@@ -64,6 +66,18 @@ def scored(seed: int, customers: int, multiple: int, settings: IdentitySettings)
             }
             for found in measure(connection)
         ]  # fmt: skip
+
+
+def trained(
+    settings: IdentitySettings, out: Path, *, customers: int, seed: int, multiple: int, version: str
+) -> tuple[IdentitySettings, list[Path]]:
+    """The settings as trained on one world, and the files written to `out`."""
+    with scratch() as connection:
+        connection.execute("set TimeZone = 'Asia/Shanghai'; set threads = 1")  # sampling is reproducible on one thread
+        fill(connection, clientele_of(seed, customers, times(DirtRates(), multiple), products=False))
+        prepare(connection)
+        after = training.train(connection, settings, seed=seed, version=version)
+        return after, training.write(connection, after, out)
 
 
 def times(rates: DirtRates, multiple: int) -> DirtRates:

@@ -30,7 +30,7 @@ class Scorer(Protocol):
 
 def score_in_duckdb(connection: duckdb.DuckDBPyConnection, settings: IdentitySettings) -> None:
     """Splink's own scoring, in the connection that holds the tables."""
-    with _quiet():
+    with quiet():
         api = DuckDBAPI(connection)
         connection.execute(f"create or replace view splink_content as select content, {', '.join(COMPARED)} from content")
         connection.execute(f"create or replace table splink_frequency as select distinct {FREQUENCY}, {MULTIPLE} from content")
@@ -134,7 +134,7 @@ def _remember(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Splink tells of every step; a task's log need not."""
     logger = logging.getLogger("splink")
     before = logger.level

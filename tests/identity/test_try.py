@@ -149,3 +149,16 @@ def test_score_measures_a_world_by_trap() -> None:
     assert rows["all"]["found"] == sum(row["found"] for trap, row in rows.items() if trap != "all")
     assert rows["all"]["precision"] > 0.99
     assert rows["all"]["recall"] > 0.9
+
+
+def test_training_is_reproducible_and_leaves_what_is_held(tmp_path: Path) -> None:
+    words = ["identity", "train", "--version", "t", "--customers", "300", "--json", "--out"]
+    told = [CliRunner().invoke(app, [*words, str(tmp_path / name)]) for name in ("one", "other")]
+    assert [result.exit_code for result in told] == [0, 0], told[0].output
+    files = sorted(file.name for file in (tmp_path / "one").iterdir())
+    assert files == ["frequencies-t.csv", "settings.json", "splink-t.json"]
+    for name in files:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+    levels = json.loads(told[0].stdout)
+    assert all(level["weight"] == level["before"] for level in levels if level["held"])
+    assert any(level["weight"] != level["before"] for level in levels)
