@@ -69,7 +69,7 @@ def sum_charges(extract: Extract) -> None:
             f"group by {_KEYS} having sum(items) <> 0"
         )
     else:
-        connection.execute(f"create or replace table charge as from read_parquet({charges})")
+        connection.execute(f"create or replace view charge as from read_parquet({charges})")
     connection.execute(
         f"create or replace table rent as from read_parquet({rents}) anti join bill_item_closed using (batch_id, source_key)"
     )

@@ -66,7 +66,7 @@ ACTIVE_BUT_NOT_BILLED = Rule(
         from core.product product
         join kept on kept.province = product.province
         join core.account account on account.province = product.province and account.account_no = product.account_no
-        anti join product_month charged on charged.province = product.province
+        anti join charge charged on charged.province = product.province
             and charged.product_id_crm = product.product_id_crm and charged.month = kept.month
         where product.product_status = 'active' and product.started_on < strptime(kept.month, '%Y%m')
     """,
@@ -110,7 +110,7 @@ IN_USE_WITHOUT_REVENUE = Rule(
         from core.product product
         join (select province, min(month) as first_month, count(*) as months from kept group by province) span
             on span.province = product.province
-        anti join (select province, product_id_crm from product_month join kept using (province, month)) charged
+        anti join (select province, product_id_crm from charge join kept using (province, month)) charged
             on charged.province = product.province and charged.product_id_crm = product.product_id_crm
         join core.product_order ordered on ordered.province = product.province
             and ordered.product_id_crm = product.product_id_crm

@@ -24,7 +24,7 @@ BILLED_BUT_NEVER_ORDERED = Rule(
         select charged.province, charged.product_id_crm, sum(charged.amount_fen)::varchar as left_value, '0' as right_value,
             greatest(sum(charged.amount_fen), 0)::bigint as money_fen, min(charged.month) as first_month,
             sum(charged.items)::bigint as items, list_sort(list(distinct charged.bill_no)) as bill_nos
-        from product_month charged
+        from charge charged
         join kept using (province, month)
         anti join (select province, product_id_crm from core.product_order where order_action = 'add') ordered
             on ordered.province = charged.province and ordered.product_id_crm = charged.product_id_crm
@@ -32,7 +32,7 @@ BILLED_BUT_NEVER_ORDERED = Rule(
         group by charged.province, charged.product_id_crm
     """,
     base="""
-        select province, count(distinct product_id_crm) as subjects from product_month join kept using (province, month)
+        select province, count(distinct product_id_crm) as subjects from charge join kept using (province, month)
         where product_id_crm is not null group by province
     """,
     needs=("bill_item", "product_order"),
@@ -79,7 +79,7 @@ BILLED_TWICE = Rule(
             and sum(amount_fen) > max(amount_fen)
     """,
     base="""
-        select province, count(*) as subjects from product_month join kept using (province, month)
+        select province, count(*) as subjects from charge join kept using (province, month)
         where product_id_crm is not null group by province
     """,
     needs=("bill_item",),

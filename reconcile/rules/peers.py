@@ -27,7 +27,7 @@ CHARGE_UNLIKE_PEERS = Rule(
     found=f"""
         with charged as (
             select province, product_id_crm, month, sum(amount_fen)::bigint as fen, min(bill_no) as bill_no
-            from product_month join kept using (province, month) where product_id_crm is not null group by all
+            from charge join kept using (province, month) where product_id_crm is not null group by all
         ), member as (
             select charged.*, product.offering from charged join core.product product on product.province = charged.province
                 and product.product_id_crm = charged.product_id_crm
@@ -42,7 +42,7 @@ CHARGE_UNLIKE_PEERS = Rule(
         where (n * member.fen - s) * (n * member.fen - s) > 16 * (n * q - s * s)
     """,
     base="""
-        select province, count(*) as subjects from product_month join kept using (province, month)
+        select province, count(*) as subjects from charge join kept using (province, month)
         where product_id_crm is not null group by province
     """,
     needs=("bill_item", "product"),

@@ -176,9 +176,9 @@ WRONG_DISCOUNT = Rule(
         with reduced as (
             select province, product_id_crm, month, sum(rent_fen) as rent_fen, sum(discount_fen) as discount_fen,
                 min(bill_no) as bill_no
-            from product_month join kept using (province, month)
+            from charge join kept using (province, month)
             semi join (
-                select province, product_id_crm, month from product_month
+                select province, product_id_crm, month from charge
                 where discount_fen > 0 or -discount_fen > greatest(rent_fen, 0) or rent_fen < 0
             ) suspect using (province, product_id_crm, month)
             group by province, product_id_crm, month
@@ -192,7 +192,7 @@ WRONG_DISCOUNT = Rule(
         left join core.bill bill on bill.province = reduced.province and bill.bill_no = reduced.bill_no
     """,
     base="""
-        select province, count(*) as subjects from product_month join kept using (province, month)
+        select province, count(*) as subjects from charge join kept using (province, month)
         where discount_fen <> 0 group by province
     """,
     needs=("bill_item",),

@@ -52,12 +52,14 @@ ITEM_FOR_UNKNOWN_ACCOUNT = Rule(
     right=words.said("Known", "账户清单"),
     found="""
         select charged.province, charged.account_no, coalesce(charged.product_id_crm, '') as product_id_crm, charged.month,
-            charged.amount_fen::varchar as left_value, null as right_value, abs(charged.amount_fen)::bigint as money_fen,
-            charged.items, charged.bill_no
-        from product_month charged join kept using (province, month)
+            sum(charged.amount_fen)::varchar as left_value, null as right_value,
+            abs(sum(charged.amount_fen))::bigint as money_fen, sum(charged.items)::bigint as items,
+            min(charged.bill_no) as bill_no
+        from charge charged join kept using (province, month)
         anti join core.account account on account.province = charged.province and account.account_no = charged.account_no
+        group by charged.province, charged.account_no, coalesce(charged.product_id_crm, ''), charged.month
     """,
-    base="select province, count(*) as subjects from product_month join kept using (province, month) group by province",
+    base="select province, count(*) as subjects from charge join kept using (province, month) group by province",
     needs=("bill_item", "account"),
     undetermined="is_withheld('account', province, account_no)",
     severity=Severity.CRITICAL,
@@ -113,14 +115,14 @@ ITEM_FOR_UNKNOWN_PRODUCT = Rule(
         select charged.province, charged.product_id_crm, charged.month, sum(charged.amount_fen)::varchar as left_value,
             null as right_value, greatest(sum(charged.amount_fen), 0)::bigint as money_fen,
             sum(charged.items)::bigint as items, min(charged.bill_no) as bill_no, min(charged.account_no) as account_no
-        from product_month charged join kept using (province, month)
+        from charge charged join kept using (province, month)
         anti join core.product product on product.province = charged.province
             and product.product_id_crm = charged.product_id_crm
         where charged.product_id_crm is not null
         group by charged.province, charged.product_id_crm, charged.month
     """,
     base="""
-        select province, count(*) as subjects from product_month join kept using (province, month)
+        select province, count(*) as subjects from charge join kept using (province, month)
         where product_id_crm is not null group by province
     """,
     needs=("bill_item", "product"),
