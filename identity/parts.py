@@ -6,8 +6,11 @@ column: an entity of which one is asked for is read anew each time, into the tas
 
 | file | |
 |---|---|
-| `<entity>-<columns>-<seq>.parquet` | a state entity at a sequence |
-| `<entity>-<columns>-b<batch>-<seq>.parquet` | a batch of facts at a sequence |
+| `<entity>-<columns>-<seq>-<ledger>.parquet` | a state entity at a sequence |
+| `<entity>-<columns>-b<batch>-<seq>-<ledger>.parquet` | a batch of facts at a sequence |
+
+`<ledger>` is a digest of the batches loaded up to the sequence, with what the gate decided of them: a part is used only where the
+store, as it now is, still says the same of that past.
 """
 
 from __future__ import annotations
@@ -70,6 +73,7 @@ class Parts:
         self.seq = seq
         self.used: set[Path] = set()
         self.facts: dict[str, list[Part]] = {}
+        self._ledgers: dict[int, str] = {}
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def state(self, entity: str, columns: Sequence[str], select: Callable[[str], str]) -> None:
@@ -84,7 +88,7 @@ class Parts:
             if self._count(f"{entity}_touched") * 100 > self._rows_of(kept.file) * ANEW_ABOVE:
                 kept = None
         if kept is None:
-            kept = self._write(entity, self.folder / f"{stem}-{self.seq}.parquet", select("true"))
+            kept = self._write(entity, self._named(stem), select("true"))
             touched = ""
         self.used.add(kept.file)
         base = f"select * from read_parquet('{kept.file}')"
@@ -106,7 +110,7 @@ class Parts:
                 found[batch] = kept
         with ThreadPoolExecutor(STREAMS) as pool:
             missing = {
-                batch: pool.submit(self._write_batch, entity, batch, self.folder / f"{stem}-{self.seq}.parquet", select)
+                batch: pool.submit(self._write_batch, entity, batch, self._named(stem), select)
                 for batch, stem in wanted.items()
                 if batch not in found
             }
@@ -130,18 +134,35 @@ class Parts:
         return self._write(entity, file, select(f"batch_id = {batch}"), constant)
 
     def forget(self) -> None:
-        """Removes the parts that this run had no use for."""
-        for file in self.folder.glob("*.parquet"):
+        """Removes the parts that this run had no use for, and what a killed one left half-written."""
+        for file in self.folder.iterdir():
             if file not in self.used:
                 file.unlink(missing_ok=True)
 
     def _newest(self, stem: str) -> Part | None:
-        found = [(int(file.stem.rpartition("-")[2]), file) for file in self.folder.glob(f"{stem}-*.parquet")]
-        usable = [(seq, file) for seq, file in found if seq <= self.seq]
+        usable = []
+        for file in self.folder.glob(f"{stem}-*.parquet"):
+            seq, ledger = file.stem.removeprefix(f"{stem}-").split("-")
+            if seq.isdecimal() and int(seq) <= self.seq and ledger == self._ledger(int(seq)):
+                usable.append((int(seq), file))
         if not usable:
             return None
-        seq, file = max(usable)
-        return Part(stem.partition("-")[0], file, seq)
+        seq_made, file = max(usable)
+        return Part(stem.partition("-")[0], file, seq_made)
+
+    def _named(self, stem: str) -> Path:
+        return self.folder / f"{stem}-{self.seq}-{self._ledger(self.seq)}.parquet"
+
+    def _ledger(self, seq: int) -> str:
+        """Digest of the batches loaded up to a sequence, and of the gate's decisions."""
+        if seq not in self._ledgers:
+            query = text(
+                "select md5(coalesce(string_agg(concat_ws(':', batch_id, content_digest, gate_digest, loaded_seq), ',' "
+                "order by batch_id), '')) from hub.batch where loaded_seq <= :seq"
+            )
+            with self.engine.connect() as store:
+                self._ledgers[seq] = str(store.execute(query, {"seq": seq}).scalar_one())[:12]
+        return self._ledgers[seq]
 
     def _touched(self, entity: str, since: int) -> str:
         """The store's query of the keys that loads after `since` touched; empty where none did."""

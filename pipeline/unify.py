@@ -69,7 +69,8 @@ def _candidate(hub: Hub, cycle: str) -> tuple[Candidate, list[Instance]]:
 
 
 def _publish(hub: Hub, chosen: Candidate) -> UnifySummary:
-    with open_extract(hub.engine, chosen.seq, merged(IDENTITY_COLUMNS, RECONCILE_COLUMNS), chosen.fact_batches) as extract:
+    columns, kept = merged(IDENTITY_COLUMNS, RECONCILE_COLUMNS), hub.settings.home / "extract"
+    with open_extract(hub.engine, chosen.seq, columns, chosen.fact_batches, kept=kept) as extract:
         resolved = resolve(hub.engine, chosen.seq, extract=extract, memory=hub.settings.home / "identity")
         reconciled = reconcile(hub.engine, chosen.seq, chosen.cycle, chosen.fact_batches, extract=extract)
     if reconciled.blocks_publication:

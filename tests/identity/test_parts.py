@@ -1,0 +1,107 @@
+"""Parts of an extract kept from run to run: what is read again with what changed equals what is read anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from scene import Scene
+from sqlalchemy import Engine, text
+
+from identity.extract import RECONCILE_COLUMNS, open_extract
+
+pytestmark = pytest.mark.postgres
+FEEDS = {"product": ("crm", "product_instance"), "order": ("orders", "product_order"), "bill_item": ("billing", "bill_item")}
+
+
+def loaded(engine: Engine, batch: int, feed: str, seq: int, *, digest: str = "d") -> None:
+    """The ledger's row of a batch."""
+    system, name = FEEDS[feed]
+    with engine.begin() as store:
+        store.execute(
+            text(
+                "insert into hub.batch (batch_id, system, feed, province, period, kind, resend, content_digest, delivery, state, "
+                "loaded_seq, landed_at) overriding system value "
+                "values (:batch, :system, :feed, 'gd', '202602', 'full', 0, :digest, '{}', 'loaded', :seq, now())"
+            ),
+            {"batch": batch, "system": system, "feed": name, "digest": f"{digest}{batch}", "seq": seq},
+        )
+
+
+def many(scene: Scene) -> None:
+    for number in range(40):
+        key = f"P{number:05d}"
+        scene.product(key, "C1", account_no="A1")
+        scene.order(f"O{key}", "D1", product_id_crm=key)
+        scene.item(f"I{key}", "B1", key, 10000 + number, account_no="A1")
+
+
+def seen(engine: Engine, seq: int, batches: list[int], kept: Path | None) -> tuple[str, list[tuple[object, ...]]]:
+    """The digest of an extract, and every row of what changes in the story."""
+    with open_extract(engine, seq, RECONCILE_COLUMNS, batches, kept=kept) as extract:
+        rows: list[tuple[object, ...]] = []
+        for entity, columns in (("product", "monthly_price_fen"), ("product_order", "order_state"), ("bill_item", "amount_fen")):
+            rows += extract.connection.execute(
+                f"select system, province, source_key, batch_id, row_no, {columns} from core.{entity} order by all"
+            ).fetchall()
+        return extract.digest(), rows
+
+
+def second_night(engine: Engine, scene: Scene) -> int:
+    """One product changes, one is removed, one is new; an item is corrected; of the orders nothing comes."""
+    scene.product("P00001", "C1", account_no="A1", monthly_price_fen=7, batch_id=2)
+    scene.product("P00090", "C1", account_no="A1", batch_id=2)
+    seq = scene.into_store(engine)
+    with engine.begin() as store:
+        gone = "system = 'crm' and source_key = 'P00002' and recorded_to is null"
+        store.execute(text(f"update core.product set recorded_to = :seq where {gone}"), {"seq": seq})
+        store.execute(
+            text(
+                "insert into core.product (system, province, source_key, source_version, is_deleted, valid_from, recorded_from, "
+                "row_hash, batch_id, row_no) values ('crm', 'gd', 'P00002', now(), true, now(), :seq, 'h', 2, 0)"
+            ),
+            {"seq": seq},
+        )
+        store.execute(text("update core.bill_item set recorded_to = :seq where source_key = 'IP00003'"), {"seq": seq})
+    loaded(engine, 2, "product", seq)
+    loaded(engine, 102, "bill_item", seq)
+    return seq
+
+
+def test_what_changed_is_read_and_the_rest_is_kept(store_engine: Engine, tmp_path: Path) -> None:
+    scene = Scene()
+    many(scene)
+    first = scene.into_store(store_engine)
+    loaded(store_engine, 1, "product", first)
+    loaded(store_engine, 100, "bill_item", first)
+    assert seen(store_engine, first, [100], tmp_path) == seen(store_engine, first, [100], None)
+    files = {file.name for file in tmp_path.iterdir()}
+    assert any(name.startswith("product-") for name in files)
+    assert any(name.startswith("bill_item-") for name in files)
+    then = second_night(store_engine, scene)
+    anew = seen(store_engine, then, [100], None)
+    assert seen(store_engine, then, [100], tmp_path) == anew
+    assert anew != seen(store_engine, first, [100], None)
+    assert files & {file.name for file in tmp_path.iterdir()}, "nothing was read again"
+    assert seen(store_engine, first, [100], tmp_path) == seen(store_engine, first, [100], None), "the past, after the present"
+
+
+def test_another_past_is_not_taken_for_this_one(store_engine: Engine, tmp_path: Path) -> None:
+    scene = Scene()
+    many(scene)
+    seq = scene.into_store(store_engine)
+    loaded(store_engine, 1, "product", seq)
+    seen(store_engine, seq, [100], tmp_path)
+    with store_engine.begin() as store:
+        store.execute(text("update core.product set monthly_price_fen = 1"))
+        store.execute(text("update hub.batch set content_digest = 'another'"))
+    assert seen(store_engine, seq, [100], tmp_path) == seen(store_engine, seq, [100], None)
+
+
+def test_a_part_left_half_written_is_swept_away(store_engine: Engine, tmp_path: Path) -> None:
+    scene = Scene()
+    many(scene)
+    seq = scene.into_store(store_engine)
+    (tmp_path / "product-0-1.tmp").write_text("half")
+    seen(store_engine, seq, [100], tmp_path)
+    assert not list(tmp_path.glob("*.tmp"))
