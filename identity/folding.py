@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -30,11 +31,15 @@ Fold = Callable[[Sequence[str]], list[tuple[Any, ...]]]
 
 @dataclass(frozen=True)
 class Folding:
-    """Table `table` is to hold `text` and `columns` (SQL declarations) for every distinct text."""
+    """Table `table` is to hold `text` and `columns` (SQL declarations) for every distinct text.
+
+    What is `personal` is folded anew each time: people's values are kept in no file that outlives the task.
+    """
 
     table: str
     columns: tuple[str, ...]
     fold: Fold
+    personal: bool = False
 
 
 def fold_names(texts: Sequence[str]) -> list[tuple[Any, ...]]:
@@ -88,9 +93,9 @@ USCCS = Folding("uscc_fold", _CODE, fold_usccs)
 ORG_CODES = Folding("org_fold", _CODE, fold_org_codes)
 LICENCES = Folding("licence_fold", _CODE, fold_licences)
 TAXPAYERS = Folding("taxpayer_fold", _CODE, fold_taxpayers)
-ADDRESSES = Folding("address_fold", ("city varchar", "street varchar", "detail varchar"), fold_addresses)
-PHONES = Folding("phone_fold", ("phone varchar",), fold_phones)
-CONTACTS = Folding("contact_fold", ("contact varchar",), fold_contacts)
+ADDRESSES = Folding("address_fold", ("city varchar", "street varchar", "detail varchar"), fold_addresses, personal=True)
+PHONES = Folding("phone_fold", ("phone varchar",), fold_phones, personal=True)
+CONTACTS = Folding("contact_fold", ("contact varchar",), fold_contacts, personal=True)
 
 
 def fold_all(connection: duckdb.DuckDBPyConnection, wanted: Mapping[Folding, str], memory: Path | None = None) -> None:
@@ -102,13 +107,13 @@ def fold_all(connection: duckdb.DuckDBPyConnection, wanted: Mapping[Folding, str
             f"select distinct text from ({texts}) said(text) where text is not null"
         )
         connection.execute(f"create or replace table {folding.table} ({', '.join(('text varchar', *folding.columns))})")
-        if memory:
+        if memory and not folding.personal:
             _recall(connection, folding, _file_of(memory, folding))
     counts = {folding: _count(connection, f"unfolded_{folding.table}") for folding in wanted}
     with _workers(sum(counts.values())) as pool, _without_collecting():
         for folding in wanted:
             _fold(connection, folding, pool)
-            if memory:
+            if memory and not folding.personal:
                 _remember(connection, folding, _file_of(memory, folding))
 
 
@@ -172,8 +177,14 @@ def _columns_of(
     if pool is None:
         yield from ((texts, folded_columns(folding.fold, texts)) for texts in given)
         return
-    batches = list(given)
-    yield from zip(batches, pool.map(folded_columns, [folding.fold] * len(batches), batches), strict=True)
+    batches, done = list(given), 0
+    try:
+        for columns in pool.map(folded_columns, [folding.fold] * len(batches), batches):
+            yield batches[done], columns
+            done += 1
+    except BrokenProcessPool:
+        # A worker was killed, or could not start where this process began in a way it cannot repeat: slower, not wrong.
+        yield from ((texts, folded_columns(folding.fold, texts)) for texts in batches[done:])
 
 
 def folded_columns(fold: Fold, texts: list[str]) -> list[list[Any]]:
