@@ -43,6 +43,7 @@ class ExpectedStore:
     world: World
     rows: dict[Instance, dict[str, Row]] = field(default_factory=dict)
     customers: dict[str, set[tuple[str, str, str]]] = field(default_factory=dict)
+    nights: set[str] = field(default_factory=set)
 
     def comes(self, feed_id: str, province: str, period: str) -> None:
         """A delivery of the period: a whole picture replaces the one before, a month or the events of a day join the others."""
@@ -51,6 +52,8 @@ class ExpectedStore:
             for row in expected.rows(self.world, feed_id, province, period)
             if not row.get("deleted")
         }
+        if feed_id == "billing.payment":
+            self.nights.add(period)
         kept = self.rows.setdefault((feed_id, province), {})
         if feed_id not in {"billing.bill", "billing.bill_item", "billing.payment"}:
             kept.clear()
@@ -83,10 +86,10 @@ class ExpectedStore:
         }
 
     def breaks(self, months: list[str]) -> set[tuple[str, str, str, str]]:
-        """(rule, province, month, subject) of every contradiction in the months billed, and of every account that is not there."""
+        """(rule, province, month, subject) of every contradiction in the months billed, and of accounts that are not there."""
         injected = {
             (rule, case.province, "" if rule == "billed_but_never_ordered" else case.month, case.subject)
-            for case in truth.inconsistencies(self.world, months)
+            for case in truth.inconsistencies(self.world, months, sorted(self.nights))
             for rule in [rule_named(case.rule)]
         }
         return injected | {case for province in PROVINCES for case in self._of_missing_accounts(province)}

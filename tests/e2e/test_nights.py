@@ -31,8 +31,8 @@ from tests.e2e.world import Rig
 
 pytestmark = [pytest.mark.postgres, pytest.mark.e2e, pytest.mark.timeout(1800)]
 
-# A world in which, within these nights, a contact and a resource are deleted and a group customer vanishes.
-SEED, CUSTOMERS = 6, 150
+# A world in which, within these nights, a contact is deleted and a group customer vanishes.
+SEED, CUSTOMERS = 29, 150
 DAILY = [contract.feed_id for contract in CONTRACTS.values() if contract.period == "daily"]
 MONTHLY = [contract.feed_id for contract in CONTRACTS.values() if contract.period == "monthly"]
 Instance = tuple[str, str]
