@@ -1,0 +1,86 @@
+"""Charges summed of kept parts, of which corrections closed rows and to which they added some, equal charges summed anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from scene import Scene
+from sqlalchemy import Engine, text
+
+from identity.extract import RECONCILE_COLUMNS, open_extract
+from reconcile.charges import sum_charges
+
+pytestmark = pytest.mark.postgres
+FEBRUARY, CORRECTION = 100, 101
+
+
+def summed(engine: Engine, seq: int, batches: list[int], kept: Path | None) -> list[list[tuple[object, ...]]]:
+    with open_extract(engine, seq, RECONCILE_COLUMNS, batches, kept=kept) as extract:
+        sum_charges(extract)
+        columns = (
+            "province, bill_no, account_no, product_id_crm, month, items, amount_fen, tax_fen, untaxed, rent_fen, discount_fen"
+        )
+        charge = f"select {columns}, wrong_lines, wrong_fen, wrong_by_fen, abs_wrong_fen from charge order by all"
+        rent = "select province, month, item_no, product_id_crm, quantity, price_fen, amount_fen from rent order by all"
+        return [extract.connection.execute(query).fetchall() for query in (charge, rent)]
+
+
+def ledger(engine: Engine, batch: int, kind: str, seq: int) -> None:
+    with engine.begin() as store:
+        store.execute(
+            text(
+                "insert into hub.batch (batch_id, system, feed, province, period, kind, resend, content_digest, delivery, state, "
+                "loaded_seq, landed_at) overriding system value "
+                "values (:batch, 'billing', 'bill_item', 'gd', '202602', :kind, 0, :digest, '{}', 'loaded', :seq, now())"
+            ),
+            {"batch": batch, "kind": kind, "digest": f"d{batch}", "seq": seq},
+        )
+
+
+def month(scene: Scene) -> None:
+    """Thirty products: a rent, a line that is not quantity times price, a discount."""
+    for number in range(30):
+        key, bill = f"P{number:05d}", f"B{number // 10}"
+        told = {"account_no": f"A{number // 10}", "tax_fen": number}
+        scene.item(f"R{key}", bill, key, 10000, quantity=1, price_fen=10000, **told)
+        scene.item(f"U{key}", bill, key, 151, charge_item="usage", quantity=3, price_fen=50, **told)
+        scene.item(f"D{key}", bill, key, -500, charge_item="discount", **{**told, "tax_fen": None})
+
+
+def test_a_correction_is_taken_away_and_added(store_engine: Engine, tmp_path: Path) -> None:
+    scene = Scene()
+    month(scene)
+    first = scene.into_store(store_engine)
+    ledger(store_engine, FEBRUARY, "full", first)
+    before = summed(store_engine, first, [FEBRUARY], tmp_path)
+    assert before == summed(store_engine, first, [FEBRUARY], None)
+    assert sum(int(str(row[5])) for row in before[0]) == 90
+    # The rent and the usage of one product are corrected, the whole of another is removed.
+    told = {"account_no": "A0", "tax_fen": 7, "batch": CORRECTION}
+    scene.item("RP00001N", "B0", "P00001", 9000, quantity=1, price_fen=9000, **told)
+    scene.item("UP00001N", "B0", "P00001", 150, charge_item="usage", quantity=3, price_fen=50, **told)
+    then = scene.into_store(store_engine)
+    with store_engine.begin() as store:
+        closed = "source_key in ('RP00001', 'UP00001', 'RP00002', 'UP00002', 'DP00002')"
+        store.execute(text(f"update core.bill_item set recorded_to = :seq where {closed}"), {"seq": then})
+    ledger(store_engine, CORRECTION, "correction_insert", then)
+    now = summed(store_engine, then, [FEBRUARY, CORRECTION], tmp_path)
+    assert now == summed(store_engine, then, [FEBRUARY, CORRECTION], None)
+    assert now[0] != before[0]
+    products = {str(row[3]): row for row in now[0]}
+    assert "P00002" not in products
+    assert products["P00001"][5:11] == (3, 8650, 14, 1, 9000, -500)
+    assert products["P00001"][11] == 0, "the line was mended"
+
+
+def test_a_later_run_of_the_same_night_reads_the_same(store_engine: Engine, tmp_path: Path) -> None:
+    scene = Scene()
+    month(scene)
+    seq = scene.into_store(store_engine)
+    ledger(store_engine, FEBRUARY, "full", seq)
+    first = summed(store_engine, seq, [FEBRUARY], tmp_path)
+    stamps = {file: file.stat().st_mtime_ns for file in tmp_path.glob("charge-*")}
+    assert stamps
+    assert summed(store_engine, seq, [FEBRUARY], tmp_path) == first
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.glob("charge-*")} == stamps
