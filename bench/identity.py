@@ -1,11 +1,11 @@
 """`make bench-identity`: four systems' records from `core.*` in PostgreSQL to golden customers, ids and provenance.
 
 Ours is the road's own `resolve`: extract, normalising, tiers, Splink model, hierarchy, ids, golden record, written in one
-transaction. Timed: the first run over an empty crosswalk, and a night on which 1 % of the records changed. The limit is bare Splink
-on the same records in the same run: exact comparisons, three blocking rules, no training, and clusters of what it predicts; it
-gives no ids, golden record or history. `ROWS` is records in all (800,000); a quarter of them is measured too, for the growth.
-Needs the simulator to make its world first, in a process of its own (about two minutes for 800,000). `RUNS` (1); `WORLDS`, a folder
-that keeps the worlds from one benchmark to the next.
+transaction. Timed: the first run over an empty crosswalk, and a night on which 1 % of the records changed. The limit is bare
+Splink on the same records in the same run: exact comparisons, three blocking rules, no training, and clusters of what it
+predicts; it gives no ids, golden record or history. `ROWS` is records in all (800,000); a quarter of them is measured too, for
+the growth. The simulator makes its world first, in a process of its own (about two minutes for 800,000). `RUNS` (1); `WORLDS`,
+a folder that keeps the worlds from one benchmark to the next.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ select numbered.node, place, rule, '{{' || case when why is null then '' else '"
     || ',"with":' || to_json(other.system || '/' || other.province || '/' || other.customer_key) || ',"value":'
     || coalesce(to_json(value), 'null') || '}}' as said
 from numbered join node other on other.node = numbered.other
-left join weighed_pair on rule = 'model' and weighed_pair.a = least(numbered.node, numbered.other)
+left join weighed_pair on weighed_pair.a = case when rule = 'model' then least(numbered.node, numbered.other) end
     and weighed_pair.b = greatest(numbered.node, numbered.other)
 where place <= {kept}
 """

@@ -30,7 +30,7 @@ def link_by_facts(connection: duckdb.DuckDBPyConnection, rules: Rules) -> None:
 
 def _follow_references(connection: duckdb.DuckDBPyConnection) -> None:
     """Between the groups that codes make."""
-    for statement in (_GROUPS, _NAMED_ALIKE, _REFERENCES, _WEIGHED, _FOLLOWED):
+    for statement in (_GROUPS, _NAMED_ALIKE, _REFERENCES, _PROFILES, _WEIGHED, _FOLLOWED):
         connection.execute(statement)
     components(connection, "(select code_group as node from groups)", "(select a, b from free_pair)", "free_cluster")
     for statement in (_BRIDGES, _EDGES_BY_REFERENCE):
@@ -138,6 +138,37 @@ from said left join node target
     on target.system = said.to_system and target.province = said.province and target.customer_key = said.to_key
 group by all;
 """
+# What the members of a group say of it, where a reference begins or ends. Two groups are unlike where their names have nothing in
+# common, and each says something of where it is or how it is reached that the other contradicts: a reference between them is a
+# slip of the key. A renamed firm keeps its telephone, its address or its licence.
+_PROFILES = """
+create or replace table group_profile as
+with met as (
+    select component from code_group join reference on reference.a = code_group.node
+    union select component from code_group join reference on reference.b = code_group.node
+)
+select component, list(distinct left(core, 2)) filter (core is not null) as heads, string_agg(distinct core, ' ') as cores,
+    list(distinct phone) filter (phone is not null) as phones, list(distinct street) filter (street is not null) as streets,
+    list(distinct licence) filter (licence is not null) as licences
+from code_group semi join met using (component) join record using (node) group by component;
+
+create or replace table unlike as
+with pairs as (
+    select distinct one.component as group_a, other.component as group_b
+    from reference join code_group one on one.node = reference.a join code_group other on other.node = reference.b
+    where one.component <> other.component
+)
+select group_a, group_b from pairs
+join group_profile one on one.component = group_a join group_profile other on other.component = group_b
+where len(one.heads) > 0 and len(other.heads) > 0
+    and len(list_filter(one.heads, lambda head: contains(other.cores, head))) = 0
+    and len(list_filter(other.heads, lambda head: contains(one.cores, head))) = 0
+    and (coalesce(len(one.phones), 0) > 0 and coalesce(len(other.phones), 0) > 0
+        or coalesce(len(one.streets), 0) > 0 and coalesce(len(other.streets), 0) > 0)
+    and not coalesce(list_has_any(one.phones, other.phones), false)
+    and not coalesce(list_has_any(one.streets, other.streets), false)
+    and not coalesce(list_has_any(one.licences, other.licences), false);
+"""
 _WEIGHED = """
 create or replace table weighed as
 select reference.a, reference.b, reference.rule, reference.to_key, reference.to_system, reference.support,
@@ -148,6 +179,7 @@ select reference.a, reference.b, reference.rule, reference.to_key, reference.to_
             or groups_a.uscc <> groups_b.uscc then 'cross_reference_contradicted_by_uscc'
         when from_key.core <> '' and to_key_.core <> '' and (from_key.branch = '') <> (to_key_.branch = '')
             then 'cross_reference_between_branch_and_parent'
+        when unlike.group_a is not null then 'cross_reference_between_unlike_records'
     end as fault
 from reference
 join code_group from_group on from_group.node = reference.a
@@ -155,7 +187,8 @@ join groups groups_a on groups_a.code_group = from_group.component
 join node_key from_key on from_key.node = reference.a
 left join code_group to_group on to_group.node = reference.b
 left join groups groups_b on groups_b.code_group = to_group.component
-left join node_key to_key_ on to_key_.node = reference.b;
+left join node_key to_key_ on to_key_.node = reference.b
+left join unlike on unlike.group_a = from_group.component and unlike.group_b = to_group.component;
 
 insert into signal
 select fault, system, province, customer_key, rule || ' → ' || to_system || ' ' || to_key

@@ -119,6 +119,16 @@ def test_an_account_mapped_to_a_customer_crm_denies_is_not_followed(duck: duckdb
     assert "account_mapping_denied_by_crm" in signals(duck)
 
 
+@pytest.mark.parametrize(("phone", "followed"), [("13298765432", False), ("13112345678", True), (None, True)])
+def test_a_reference_between_records_that_share_nothing_is_a_slip(
+    duck: duckdb.DuckDBPyConnection, scene: Scene, phone: str | None, *, followed: bool
+) -> None:
+    scene.crm("C1", "广州华恒科技有限公司", phone="13112345678")
+    scene.account("A1", "K1", "南京永昌医药有限公司", contact_phone=phone, customer_id_crm="C1")
+    assert len(linked(duck, scene)) == (1 if followed else 2)
+    assert ("cross_reference_between_unlike_records" in signals(duck)) is not followed
+
+
 def test_a_nameless_record_between_two_codes_ties_neither_to_the_other(duck: duckdb.DuckDBPyConnection, scene: Scene) -> None:
     scene.crm("C1", "华恒", uscc=ONE, group_id_group="G1")
     scene.crm("C2", "永昌", uscc=OTHER, group_id_group="G1")
