@@ -45,6 +45,18 @@ select province, (year(charged_from) * 100 + month(charged_from))::varchar as mo
 from {{items}} item where charge_item in {RENT}
 """
 
+# What has to be summed again: keys of which rows were closed, and those of a month's smaller parts, its corrections.
+_TOUCHED = f"""
+create or replace table touched as
+select distinct {_KEYS} from ({{taken}}) taken
+union
+select {_KEYS} from read_parquet({{charges}}, filename = true) semi join (
+    select filename, province, month from read_parquet({{charges}}, filename = true) group by filename, province, month
+    qualify row_number() over (partition by province, month order by count(*) desc, filename) > 1
+) smaller using (filename, province, month)
+"""
+_SAME = " and ".join(f"part.{key} is not distinct from touched.{key}" for key in _KEYS.split(", "))
+
 
 def sum_charges(extract: Extract) -> None:
     """Makes `charge` and `rent` of the extract's bill items."""
@@ -60,12 +72,13 @@ def sum_charges(extract: Extract) -> None:
     taken = ", ".join(f"-{name} as {name}" for name in _SUMS)
     summed = ", ".join(f"sum({name})::{'decimal(38, 0)' if 'wrong' in name and 'fen' in name else 'bigint'} as {name}"
                        for name in _SUMS)  # fmt: skip
-    both = (
-        f"select * from read_parquet({charges}) union all by name select {_KEYS}, {taken} from ({_CHARGE.format(items=closed)})"
-    )
+    taken = f"select {_KEYS}, {taken} from ({_CHARGE.format(items=closed)})"
     if _overlap(connection, charges):
+        connection.execute(_TOUCHED.format(taken=taken, charges=charges))
+        parts_of = f"select part.* from read_parquet({charges}) part {{join}} join touched on {_SAME}"
         connection.execute(
-            f"create or replace table charge as select {_KEYS}, {summed} from ({both}) part "
+            f"create or replace table charge as {parts_of.format(join='anti')} union all by name "
+            f"select {_KEYS}, {summed} from ({parts_of.format(join='semi')} union all by name {taken}) several "
             f"group by {_KEYS} having sum(items) <> 0"
         )
     else:

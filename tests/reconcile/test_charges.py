@@ -48,21 +48,30 @@ def month(scene: Scene) -> None:
         scene.item(f"D{key}", bill, key, -500, charge_item="discount", **{**told, "tax_fen": None})
 
 
+def of_nobody(scene: Scene, key: str, batch: int = FEBRUARY) -> None:
+    """An item that names no product."""
+    given = {"bill_no": "B0", "product_id_crm": None, "account_no": "A0", "amount_fen": 7, "charge_item": "one_off"}
+    scene.say("bill_item", "billing", key, batch_id=batch, charged_from="2026-02-01", charged_to="2026-02-28", **given)
+
+
 def test_a_correction_is_taken_away_and_added(store_engine: Engine, tmp_path: Path) -> None:
     scene = Scene()
     month(scene)
+    of_nobody(scene, "N1")
+    of_nobody(scene, "N2")
     first = scene.into_store(store_engine)
     ledger(store_engine, FEBRUARY, "full", first)
     before = summed(store_engine, first, [FEBRUARY], tmp_path)
     assert before == summed(store_engine, first, [FEBRUARY], None)
-    assert sum(int(str(row[5])) for row in before[0]) == 90
+    assert sum(int(str(row[5])) for row in before[0]) == 92
     # The rent and the usage of one product are corrected, the whole of another is removed.
     told = {"account_no": "A0", "tax_fen": 7, "batch": CORRECTION}
+    of_nobody(scene, "N3", CORRECTION)
     scene.item("RP00001N", "B0", "P00001", 9000, quantity=1, price_fen=9000, **told)
     scene.item("UP00001N", "B0", "P00001", 150, charge_item="usage", quantity=3, price_fen=50, **told)
     then = scene.into_store(store_engine)
     with store_engine.begin() as store:
-        closed = "source_key in ('RP00001', 'UP00001', 'RP00002', 'UP00002', 'DP00002')"
+        closed = "source_key in ('RP00001', 'UP00001', 'RP00002', 'UP00002', 'DP00002', 'N1')"
         store.execute(text(f"update core.bill_item set recorded_to = :seq where {closed}"), {"seq": then})
     ledger(store_engine, CORRECTION, "correction_insert", then)
     now = summed(store_engine, then, [FEBRUARY, CORRECTION], tmp_path)
@@ -70,6 +79,7 @@ def test_a_correction_is_taken_away_and_added(store_engine: Engine, tmp_path: Pa
     assert now[0] != before[0]
     products = {str(row[3]): row for row in now[0]}
     assert "P00002" not in products
+    assert products["None"][5:7] == (2, 14)
     assert products["P00001"][5:11] == (3, 8650, 14, 1, 9000, -500)
     assert products["P00001"][11] == 0, "the line was mended"
 
