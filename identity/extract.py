@@ -12,7 +12,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from pathlib import Path
 import duckdb
 from sqlalchemy import Engine
 
-from identity.parts import LINEAGE, Parts, may_be_kept, read_store
+from identity.parts import LINEAGE, Parts, claimed, may_be_kept, read_store
 from schemas.entities import ENTITIES, FACTS
 from store import duck
 
@@ -121,13 +121,16 @@ def open_extract(
 ) -> Iterator[Extract]:
     """The extract, in a DuckDB of this task alone that is gone when the block ends.
 
-    `kept`: a folder of this store's parts (`identity.parts`), by which the next run reads only what has changed; one run at a
-    time uses it. Raises RetryLater where the store cannot be read, FixConnection where DuckDB's postgres extension is not
-    installed.
+    `kept`: a folder of this store's parts (`identity.parts`), by which the next run reads only what has changed. While another
+    run uses it, this one goes without. Raises RetryLater where the store cannot be read, FixConnection where DuckDB's postgres
+    extension is not installed.
     """
-    with store_session(engine) as connection, tempfile.TemporaryDirectory(prefix="bsshub-extract-") as own:
+    with ExitStack() as held:
+        connection = held.enter_context(store_session(engine))
+        own = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="bsshub-extract-")))
+        kept = held.enter_context(claimed(kept)) if kept else None
         connection.execute("create schema core")
-        parts = Parts(connection, engine, kept or Path(own), seq)
+        parts = Parts(connection, engine, kept or own, seq)
         for entity, names in columns.items():
             select = partial(_visible, entity, names, seq)
             if entity in FACTS:

@@ -15,9 +15,11 @@ store, as it now is, still says the same of that past.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,8 +65,21 @@ def _from_store(connection: duckdb.DuckDBPyConnection, statement: str, query: st
         raise RetryLater(f"the store could not be read for {what}: {redact(str(error))[:500]}", table=what) from None
 
 
+@contextmanager
+def claimed(folder: Path) -> Iterator[Path | None]:
+    """The folder, until the block ends; None where another process has it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+        else:
+            yield folder
+
+
 class Parts:
-    """The parts under a folder. One run at a time uses it (`unify` takes turns); `forget` removes what the run did not use."""
+    """The parts under a folder. One run at a time uses it (`claimed`); `forget` removes what the run did not use."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, engine: Engine, folder: Path, seq: int) -> None:
         self.connection = connection

@@ -9,6 +9,7 @@ from scene import Scene
 from sqlalchemy import Engine, text
 
 from identity.extract import RECONCILE_COLUMNS, open_extract
+from identity.parts import claimed
 
 pytestmark = pytest.mark.postgres
 FEEDS = {"product": ("crm", "product_instance"), "order": ("orders", "product_order"), "bill_item": ("billing", "bill_item")}
@@ -105,3 +106,16 @@ def test_a_part_left_half_written_is_swept_away(store_engine: Engine, tmp_path: 
     (tmp_path / "product-0-1.tmp").write_text("half")
     seen(store_engine, seq, [100], tmp_path)
     assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_a_folder_in_use_is_left_alone(store_engine: Engine, tmp_path: Path) -> None:
+    scene = Scene()
+    many(scene)
+    seq = scene.into_store(store_engine)
+    folder = tmp_path / "extract"
+    with claimed(folder) as mine:
+        assert mine == folder
+        assert seen(store_engine, seq, [100], folder) == seen(store_engine, seq, [100], None)
+        assert not folder.exists()
+    seen(store_engine, seq, [100], folder)
+    assert list(folder.glob("*.parquet"))
