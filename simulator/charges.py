@@ -199,6 +199,8 @@ def payments(book: Book, night: str, totals: dict[str, tuple[str, int]]) -> Iter
     for account_key, (bill_no, total) in totals.items():
         offset = int(share(book.seed, "pays on", book.province, month, account_key) * 28)
         drawn = share(book.seed, "pays", book.province, month, account_key)
+        # In a clean world nobody pays too much, which is the customer's money and a case for reconciliation.
+        drawn = 0.0 if _PAID_IN_PARTS <= drawn < _PAID_TOO_MUCH and not book.dirt.bill_faults else drawn
         amounts = _amounts(total, drawn, since - offset)
         if not amounts:
             continue

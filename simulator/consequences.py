@@ -108,15 +108,19 @@ def of_months(book: Book, months: Sequence[str]) -> Iterator[Inconsistency]:
 
 
 def of_payments(world: World, book: Book, nights: Iterable[str]) -> Iterator[Inconsistency]:
-    """Payments of these nights to accounts that billing does not send."""
+    """Payments of these nights to accounts that billing does not send, and those that name a bill and are more than it."""
     unknown = book.pinned.of("account_unknown")
     for night in nights:
         world.reach(night)
         totals = billing_units.bill_totals(world, book.province, billed_month(night))
-        for payment, account, _, amount, *_ in charges.payments(book, night, totals):
+        for payment, account, bill, amount, *_ in charges.payments(book, night, totals):
+            fen = int(str(amount))
             if account in unknown:
-                fen = abs(int(str(amount)))
-                yield Inconsistency("payment_for_unknown_account", book.province, "", str(payment), str(account), fen, night)
+                yield Inconsistency("payment_for_unknown_account", book.province, "", str(payment), str(account), abs(fen), night)
+            excess = fen - totals[str(account)][1]
+            if bill and excess > 0:
+                month = billed_month(night)
+                yield Inconsistency("bill_overpaid", book.province, month, str(bill), str(account), excess, night)
 
 
 def of_records(book: Book) -> Iterator[Inconsistency]:

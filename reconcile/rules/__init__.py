@@ -14,6 +14,7 @@ from reconcile.rules import (
     lifecycle,
     mapping,
     ordering,
+    payments,
     peers,
     pricing,
     references,
@@ -23,7 +24,20 @@ from reconcile.rules import (
     totals,
 )
 
-FAMILIES = (lifecycle, ordering, pricing, totals, revenue_references, references, standing, fulfilment, mapping, peers, signed)
+FAMILIES = (
+    lifecycle,
+    ordering,
+    pricing,
+    totals,
+    revenue_references,
+    references,
+    standing,
+    fulfilment,
+    mapping,
+    peers,
+    payments,
+    signed,
+)
 
 
 def _declared(family: ModuleType) -> list[Rule]:

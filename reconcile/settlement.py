@@ -1,0 +1,123 @@
+"""Which payment settles which bill: those that name it, then those that do not, as far as amounts alone can tell.
+
+| `settled` | |
+|---|---|
+| `province`, `payment_no`, `account_no`, `bill_no`, `amount_fen` | a line a payment and bill; a payment's lines add up to it |
+| `how` | see below |
+
+Payments that name a bill of their account are `named`. Of the others, in this order, each payment and bill used once:
+`reversed` (a payment and the reversal of its amount, for no bill), `whole` (1:1, the balance of exactly one bill of the account,
+wanted by no other payment), `parts` (N:1, all that is left of an account's payments is the balance of exactly one bill; or a pair
+of them is), `several` (1:N, one payment is the balance of all the account's bills that are left), `only` (the account owes one
+bill only: part or too much of it). The rest is in `suggested_settlement` (`province, payment_no, bill_no, place`), nearest
+balance first: a person decides.
+"""
+
+from __future__ import annotations
+
+import duckdb
+
+PLACES = 3
+
+_BEGIN = """
+create or replace table settled as
+select payment.province, payment.payment_no, payment.account_no, bill.bill_no, payment.amount_fen, 'named' as how
+from core.payment payment
+join core.bill bill on bill.province = payment.province and bill.bill_no = payment.bill_no
+    and bill.account_no = payment.account_no;
+
+create or replace table loose_payment as
+select province, payment_no, account_no, amount_fen, paid_at from core.payment where bill_no is null;
+"""
+_OWING = """
+create or replace table owing as
+select bill.province, bill.account_no, bill.bill_no, bill.total_fen - coalesce(paid.fen, 0) as balance_fen
+from core.bill bill
+left join (select province, bill_no, sum(amount_fen)::bigint as fen from settled group by all) paid using (province, bill_no)
+where bill.total_fen > coalesce(paid.fen, 0);
+
+delete from loose_payment where (province, payment_no) in (select (province, payment_no) from settled);
+"""
+# The first payment of an amount with its first reversal, the second with the second.
+_REVERSED = """
+insert into settled
+with numbered as (
+    select *, row_number() over (partition by province, account_no, amount_fen order by paid_at, payment_no) as turn
+    from loose_payment
+), pair as (
+    select paid.province, paid.account_no, paid.payment_no as paid_no, back.payment_no as back_no, paid.amount_fen
+    from numbered paid join numbered back on back.province = paid.province and back.account_no = paid.account_no
+        and back.amount_fen = -paid.amount_fen and back.turn = paid.turn
+    where paid.amount_fen > 0 and back.paid_at::date >= paid.paid_at::date
+)
+select province, paid_no, account_no, null, amount_fen, 'reversed' from pair
+union all select province, back_no, account_no, null, -amount_fen, 'reversed' from pair
+"""
+_WHOLE = """
+insert into settled
+select province, payment_no, account_no, bill_no, amount_fen, 'whole'
+from (
+    select payment.*, owing.bill_no, count(*) over (partition by payment.province, payment.payment_no) as bills,
+        count(*) over (partition by payment.province, owing.bill_no) as payments
+    from loose_payment payment join owing using (province, account_no) where owing.balance_fen = payment.amount_fen
+) where bills = 1 and payments = 1
+"""
+_PARTS = """
+insert into settled
+with whole_account as (
+    select province, account_no, sum(amount_fen) as fen, list(payment_no) as payments from loose_payment
+    where amount_fen > 0 group by all having count(*) > 1
+), pair as (
+    select one.province, one.account_no, one.amount_fen + other.amount_fen as fen, [one.payment_no, other.payment_no] as payments
+    from loose_payment one join loose_payment other using (province, account_no)
+    where one.payment_no < other.payment_no and one.amount_fen > 0 and other.amount_fen > 0
+), fitting as (
+    select distinct made.province, made.account_no, made.payments, owing.bill_no
+    from (select * from whole_account union all by name select * from pair) made
+    join owing using (province, account_no) where owing.balance_fen = made.fen
+), told as (
+    select *, unnest(payments) as payment_no from fitting
+    qualify count(*) over (partition by province, account_no) = 1
+)
+select told.province, told.payment_no, told.account_no, told.bill_no, payment.amount_fen, 'parts'
+from told join loose_payment payment using (province, payment_no)
+"""
+_SEVERAL = """
+insert into settled
+with owed as (
+    select province, account_no, sum(balance_fen) as fen from owing group by all having count(*) > 1
+), fitting as (
+    select payment.* from loose_payment payment join owed using (province, account_no) where owed.fen = payment.amount_fen
+    qualify count(*) over (partition by province, account_no) = 1
+)
+select fitting.province, fitting.payment_no, fitting.account_no, owing.bill_no, owing.balance_fen, 'several'
+from fitting join owing using (province, account_no)
+"""
+_ONLY = """
+insert into settled
+select payment.province, payment.payment_no, payment.account_no, owing.bill_no, payment.amount_fen, 'only'
+from loose_payment payment
+join (select province, account_no, any_value(bill_no) as bill_no from owing group by all having count(*) = 1) owing
+    using (province, account_no)
+where payment.amount_fen > 0
+"""
+_SUGGESTED = f"""
+create or replace table suggested_settlement as
+select payment.province, payment.payment_no, owing.bill_no,
+    row_number() over (
+        partition by payment.province, payment.payment_no order by abs(owing.balance_fen - payment.amount_fen), owing.bill_no
+    ) as place
+from loose_payment payment join owing using (province, account_no)
+where payment.amount_fen > 0
+qualify place <= {PLACES}
+"""
+
+
+def settle(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes `settled` and `suggested_settlement` from `core.payment` and `core.bill`."""
+    connection.execute(_BEGIN)
+    connection.execute(_OWING)
+    for step in (_REVERSED, _WHOLE, _PARTS, _SEVERAL, _ONLY):
+        connection.execute(step)
+        connection.execute(_OWING)
+    connection.execute(_SUGGESTED)
