@@ -41,7 +41,7 @@ up: $(READY) ## the same world kept running until Ctrl-C: Airflow's UI, the repo
 test: $(READY) ## every test
 	$(BIN)/python -m pytest
 
-bench-%: $(READY) ## bench-load, bench-extract, bench-gate: against the bare limit and the peers (ROWS=, RUNS=)
+bench-%: $(READY) ## bench-load, bench-extract, bench-gate, bench-identity, bench-reconcile: against the bare limit and the peers (ROWS=, RUNS=)
 	$(BIN)/python -m bench.$*
 
 lint: $(READY) ## ruff and mypy --strict
