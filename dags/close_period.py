@@ -1,8 +1,8 @@
 """Closing a month in Airflow: its figures are shown to a person, who signs them or does not.
 
 Triggered by hand, with the month as `period`. Airflow's own human-in-the-loop task asks; who answers is the person logged in,
-whose name stands on the signature. Only the figures that were shown are signed: if they change meanwhile, or a critical break of the
-month is not settled, the run fails and says so, and nothing is signed.
+whose name stands on the signature. Only the figures that were shown are signed: if they change meanwhile, or a critical break of
+the month is not settled, the run fails and says so, and nothing is signed.
 """
 
 from __future__ import annotations
