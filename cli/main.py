@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cli.breaks import breaks_app
+from cli.filters import FeedFilter, PeriodFilter, ProvinceFilter, StateFilter
 from cli.identity import identity_app
 from cli.output import as_json, console, errors_told, show
 from cli.periods import periods_app
@@ -34,7 +35,6 @@ app.add_typer(steward_app, name="steward")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Province = Annotated[str | None, typer.Option(help="Only this province, for example gd.")]
-FeedOption = Annotated[str | None, typer.Option("--feed", help="Only this feed, for example billing.account.")]
 Limit = Annotated[int, typer.Option(help="At most so many rows.", min=1)]
 FeedArgument = Annotated[str, typer.Argument(help="A feed, for example billing.account.")]
 Period = Annotated[str, typer.Option(help="YYYYMMDD for a daily feed, YYYYMM for a monthly one.")]
@@ -109,10 +109,10 @@ def cycle(night: Night, json_output: Json = False) -> None:
 
 @app.command()
 def batches(  # noqa: PLR0917 (typer reads options off the signature)
-    feed: FeedOption = None,
-    province: Province = None,
-    period: Annotated[str | None, typer.Option(help="Only this period.")] = None,
-    state: Annotated[str | None, typer.Option(help="landed, gated, loaded, refused or superseded.")] = None,
+    feed: FeedFilter = None,
+    province: ProvinceFilter = None,
+    period: PeriodFilter = None,
+    state: StateFilter = None,
     limit: Limit = 50,
     json_output: Json = False,
 ) -> None:
@@ -128,7 +128,7 @@ def batches(  # noqa: PLR0917 (typer reads options off the signature)
 @quarantine_app.callback()
 def quarantine(  # noqa: PLR0917 (typer reads options off the signature)
     context: typer.Context,
-    feed: FeedOption = None,
+    feed: FeedFilter = None,
     batch: Annotated[int | None, typer.Option(help="Only this batch.")] = None,
     reason: Annotated[str | None, typer.Option(help="Only this record error code.")] = None,
     limit: Limit = 50,

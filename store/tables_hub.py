@@ -32,6 +32,8 @@ clock = Table(
     schema="hub",
 )
 
+BATCH_STATES = ("landed", "gated", "refused", "loaded", "superseded")
+
 batch = Table(
     "batch",
     metadata,
@@ -56,7 +58,7 @@ batch = Table(
     moment("gated_at", nullable=True),
     moment("loaded_at", nullable=True),
     UniqueConstraint("system", "feed", "province", "period", "kind", "content_digest"),
-    CheckConstraint("state in ('landed', 'gated', 'refused', 'loaded', 'superseded')", name="state"),
+    CheckConstraint(f"state in ({', '.join(map(repr, BATCH_STATES))})", name="state"),
     schema="hub",
 )
 

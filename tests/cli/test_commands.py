@@ -91,7 +91,6 @@ WRONG: dict[tuple[str, ...], str] = {
     ("pull", "billing.bill", "--period", "203001", "--province", "gd"): "no data file yet",
     ("cycle", "--night", MONTH): f"period {MONTH} is not daily",
     ("check", "nothing"): "known: billing, orders, crm, group",
-    ("batches", "--feed", "x.y"): "known: billing.account,",
     ("explain", "BC99999999"): "no customer BC99999999",
     ("quarantine", "replay", "--batch", "9999"): "no batch 9999",
     ("quarantine", "show", "1", "99999999"): "batch 1 has no row 99999999 in quarantine",
@@ -104,6 +103,22 @@ def test_a_wrong_word_is_answered_with_what_was_allowed(words: tuple[str, ...], 
     assert result.exit_code == 1
     assert WRONG[words] in result.stderr
     assert "Traceback" not in result.stderr
+
+
+UNKNOWN: dict[tuple[str, ...], str] = {
+    ("batches", "--feed", "x.y"): "'x.y'; allowed: billing.account, billing.bill,",
+    ("batches", "--province", "bj"): "'bj'; allowed: gd, js",
+    ("batches", "--period", "2026"): "neither a day YYYYMMDD nor a month YYYYMM",
+    ("batches", "--state", "nope"): "'nope'; allowed: landed, gated, refused, loaded, superseded",
+    ("quarantine", "--feed", "x.y"): "'x.y'; allowed: billing.account, billing.bill,",
+}
+
+
+@pytest.mark.parametrize("words", UNKNOWN, ids=" ".join)
+def test_a_filter_that_can_match_nothing_is_a_wrong_word(words: tuple[str, ...], bsshub: Run) -> None:
+    result = bsshub(*words)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert UNKNOWN[words] in " ".join(result.stderr.replace("│", " ").split())
 
 
 def test_check_tells_what_is_well_and_ends_with_one_where_something_is_not(bsshub: Run) -> None:
