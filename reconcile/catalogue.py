@@ -87,7 +87,7 @@ One file, and a golden case. Say a circuit should have a bandwidth:
    `found` is one SELECT over `core.*` and the tables of `reconcile/shared.py`, a row a subject that does not agree; `base` counts
    what was judged. A column that no rule has read yet is named in `RECONCILE_COLUMNS` (`identity/extract.py`).
 2. Name it in `CHECKS` (`reconcile/catalogue.py`) where it belongs to a line of DOMAIN §4, and print this page.
-3. Write `tests/golden/rules/RULE_ID.json`: what to change in the agreeing base (`set`, `drop`), what the rule then finds
+3. Write `tests/reconcile/golden/RULE_ID.json`: what to change in the agreeing base (`set`, `drop`), what the rule then finds
    (`found`: subject, both values, money), and a near miss it must let pass (`agrees`).
 4. `.venv/bin/python -m pytest tests/reconcile/test_catalogue.py`: the base must stay free of breaks, the case must be found
    exactly, the rule must tell its cause, rows and customer; a rule that finds a subject twice is refused.

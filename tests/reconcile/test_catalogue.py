@@ -1,6 +1,6 @@
 """Each rule's golden case: what one change of a small, agreeing world makes it find, and a near miss that it must let pass.
 
-A case is `tests/golden/rules/<rule_id>.json`: `set` rows ([entity, key, columns]) and `drop` ([entity, key]) change the base
+A case is `tests/reconcile/golden/<rule_id>.json`: `set` rows ([entity, key, columns]) and `drop` ([entity, key]) change the base
 below; `found` is all that the rule then finds; `agrees` is a change that it must not take for a break.
 """
 
@@ -22,7 +22,7 @@ from reconcile.rule import Rule, Severity
 from reconcile.rules import RULES
 from schemas.entities import ENTITIES, FACTS
 
-GOLDEN = Path(__file__).parents[1] / "golden" / "rules"
+GOLDEN = Path(__file__).parent / "golden"
 NIGHT = "20260305"
 OWN_STORY = {rule.rule_id for rule in RULES if rule.family in {"payments", "signed"}}
 """Rules that judge matched payments, or what people signed: their cases are in test_payments and in the story of three months."""
