@@ -72,10 +72,8 @@ class Landing:
                     self._fs.rm_file(part)
 
     def _settle(self, part: str, digest: str) -> None:
+        """Also over an object that is there: if its bytes were damaged since, these are whole."""
         path = self._path(digest)
-        if self._fs.exists(path):
-            self._fs.rm_file(part)
-            return
         self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
         if isinstance(self._fs, LocalFileSystem):
             Path(part).replace(path)

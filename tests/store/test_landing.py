@@ -43,6 +43,15 @@ def test_the_same_bytes_are_kept_once_under_two_names(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [first.sha256[2:]]
 
 
+def test_a_good_delivery_repairs_bytes_that_were_damaged(tmp_path: Path) -> None:
+    landing = Landing(tmp_path.as_uri())
+    landing.put("a.dat", [b"whole"])
+    [kept] = [path for path in tmp_path.rglob("*") if path.is_file()]
+    kept.write_bytes(b"whol")
+    item = landing.put("a.dat", [b"who", b"le"])
+    assert list(landing.get(item).chunks()) == [b"whole"]
+
+
 def test_a_source_that_breaks_off_leaves_nothing(landing: Landing) -> None:
     def broken() -> Iterator[bytes]:
         yield b"half"
