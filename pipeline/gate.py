@@ -6,8 +6,9 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hub.errors import HubError, RefuseDelivery
+from hub.errors import FixContract, RefuseDelivery
 from pipeline.hub import Hub
+from pipeline.pull import code_of
 from pipeline.staging import judge_batch, object_ends, workspace
 from quality import Verdict, write_quarantine
 from schemas.batch import Account
@@ -69,10 +70,10 @@ def _judge(hub: Hub, batch: Batch) -> Batch:
     shutil.rmtree(out, ignore_errors=True)
     try:
         staged, verdict = judge_batch(hub, batch, out)
-    except HubError as error:
+    except (RefuseDelivery, FixContract) as error:  # the sender's fault; ours is no reason to refuse what it sent
         with hub.engine.begin() as connection:
-            if batch.state in {"landed", "gated"} and not error.retry:
-                ledger.record_refusal(connection, batch.batch_id, getattr(error, "code", "contract"), error.message)
+            if batch.state in {"landed", "gated"}:
+                ledger.record_refusal(connection, batch.batch_id, code_of(error), error.message)
         raise
     (out / "judged").touch()
     objects = [hub.landing.get(item) for item in batch.delivery.objects]

@@ -6,7 +6,7 @@ from contextlib import closing
 
 from adapters.feeds import PROVINCES, open_source
 from adapters.protocol import PullRequest
-from hub.errors import FixContract, HubError, NotFound, RefuseDelivery
+from hub.errors import FixContract, NotFound, RefuseDelivery
 from hub.periods import check_kind
 from hub.settings import connection_id
 from pipeline.cutoff import Instance
@@ -69,11 +69,12 @@ def _keep_what_landed(hub: Hub, asked: Instance, error: RefuseDelivery | FixCont
         with hub.engine.begin() as connection:
             batch = ledger.record_landed(connection, asked.contract, asked.province, asked.period, wrong)
             if batch.state in {"landed", "refused"}:
-                ledger.record_refusal(connection, batch.batch_id, _code(error), error.message)
+                ledger.record_refusal(connection, batch.batch_id, code_of(error), error.message)
         trying.batch_ids.append(batch.batch_id)
 
 
-def _code(error: HubError) -> str:
+def code_of(error: RefuseDelivery | FixContract) -> str:
+    """What the ledger records a delivery as refused for."""
     return error.code if isinstance(error, RefuseDelivery) else "contract"
 
 

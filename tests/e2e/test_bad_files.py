@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from hub.errors import FixContract, HubError, NotYetDelivered, RefuseDelivery
+from hub.errors import FixContract, HubError, InvariantBroken, NotYetDelivered, RefuseDelivery
+from pipeline import gate, pull
+from quality import findings
 from schemas.contracts import CONTRACTS
 from simulator import faults
 from simulator.billing import correction_rows, drop_correction
@@ -18,6 +20,7 @@ from simulator.layouts import ACCOUNT, BILL_ITEM, CRLF
 from tests.e2e.conftest import BuildRig
 from tests.e2e.spoilt import (
     MONTH,
+    NIGHT,
     PrivateDrop,
     assert_discreet,
     assert_kept,
@@ -314,6 +317,17 @@ def test_a_wrong_correction_does_not_hold_up_its_month(
     assert [row["state"] for row in run(drop.hub, ITEMS, "gd")] == ["loaded", "loaded"]
     assert len(state_of(drop.hub.engine, ITEMS, "gd")) == len(undisturbed[ITEMS]) + 3
     assert_sound(drop.hub)
+
+
+def test_a_fault_of_our_own_refuses_nothing_of_the_senders(drop: PrivateDrop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Predicates that disagree with the referee stop the batch; once they are mended, the same batch passes."""
+    landed = pull(drop.hub, ACCOUNTS, "gd", NIGHT)
+    with monkeypatch.context() as broken:
+        broken.setattr(findings, "broken_rules", lambda *_: "1::BIGINT")
+        with pytest.raises(InvariantBroken, match="disagree"):
+            gate(drop.hub, landed)
+    assert [(batch.state, batch.refusal_code) for batch in batches(drop.hub.engine)] == [("landed", None)]
+    assert [summary.accepted for summary in gate(drop.hub, landed)] == [True]
 
 
 def test_the_hub_takes_nothing_from_the_drop(drop: PrivateDrop) -> None:
