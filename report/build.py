@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine
@@ -22,6 +24,8 @@ from schemas.contracts import CONTRACTS
 NIGHTS = 7
 BREAKS_SHOWN = 500
 ATTEMPTS_SHOWN = 200
+SCRATCH = ".report-"
+SCRATCH_LIFETIME = timedelta(days=1)
 
 
 def build(engine: Engine, settings: Settings, out: Path, *, findings: Sequence[str] | None = None, nights: int = NIGHTS) -> Path:
@@ -33,7 +37,8 @@ def build(engine: Engine, settings: Settings, out: Path, *, findings: Sequence[s
     already there is replaced only when the new one is whole. Raises OSError where `out` cannot be written.
     """
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".report-", dir=out) as scratch:
+    _clear_left(out)
+    with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=out) as scratch:
         made = Path(scratch)
         with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
             lists = exports.write(connection, made)
@@ -68,6 +73,13 @@ def read(connection: Connection, *, shown: int, findings: Sequence[str] | None =
         attempts_total=number(counts, "attempts"),
         findings=findings,
     )
+
+
+def _clear_left(out: Path) -> None:
+    """What a killed run left half-made; a younger one may be at work."""
+    for scratch in out.glob(f"{SCRATCH}*"):
+        if time.time() - scratch.stat().st_mtime > SCRATCH_LIFETIME.total_seconds():
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _replace(made: Path, out: Path) -> None:

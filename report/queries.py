@@ -18,7 +18,7 @@ from hub.errors import NotFound
 from hub.logging import redact
 from hub.periods import period_for_cycle
 from report import sql
-from report.words import RULES, due, record_error
+from report.words import DUPLICATE, RULES, due, record_error
 from schemas import contracts
 
 Bind = Engine | Connection
@@ -80,7 +80,11 @@ def quarantine(
 ) -> list[Record]:
     """Rows that were not accepted: where each lies in its landed object and why, never what it holds. Newest batch first."""
     found = rows(bind, sql.QUARANTINE, feed=_known(feed), batch=batch, reason=reason, limit=limit)
-    return [row | {"meaning": record_error(str(row["reason"])).en} for row in found]
+    return [row | {"meaning": _meaning(row)} for row in found]
+
+
+def _meaning(row: Record) -> str:
+    return DUPLICATE.en if row["outcome"] == "duplicate" else record_error(str(row["reason"])).en
 
 
 def quarantine_by_reason(bind: Bind) -> list[Record]:
@@ -120,9 +124,10 @@ def attempts(
 
 
 def missing_feeds(bind: Bind, cycle: str | None = None) -> list[Record]:
-    """Feeds that the cut-off named. `came_batch_id` is the batch that came for the period afterwards."""
+    """Feeds that the cut-off named. `came_batch_id` is the batch that came for the period afterwards; a feed that was
+    retired since has no owner."""
     found = rows(bind, sql.MISSING, cycle=cycle)
-    return [row | {"owner": contracts.CONTRACTS[str(row["feed"])].owner} for row in found]
+    return [row | {"owner": known.owner if (known := contracts.CONTRACTS.get(str(row["feed"]))) else None} for row in found]
 
 
 def publication(bind: Bind) -> Record | None:

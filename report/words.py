@@ -177,6 +177,9 @@ def due(contract: Contract) -> Said:
     return Said(f"day {contract.due_day}, {hour}", f"{contract.due_day}日 {hour}")
 
 
+DUPLICATE = Said("Equal to an earlier row of its delivery", "与同批次较早记录完全相同")
+
+
 def record_error(code: str | None) -> Said:
     """A record error code in words: unit(5) + column(2) + class(1), DOMAIN §3; a code of another shape is shown as it is."""
     if not code or len(code) != 8 or not code.isdigit():

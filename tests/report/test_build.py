@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,15 @@ def test_equal_stores_make_equal_reports_and_a_second_build_replaces_the_first(
         *("break_ledger.csv", "causes.csv", "break_acts.csv", "signatures.csv"),
         *("steward.html", "reconciliation.html", "gx/1.html", "gx/3.html"),
     }
+
+
+def test_what_a_killed_report_left_is_cleared_after_a_day(built: Built, seeded: Engine, tmp_path: Path) -> None:
+    for name, age in ((".report-left", timedelta(days=2)), (".report-at-work", timedelta(minutes=5))):
+        (tmp_path / name).mkdir()
+        moment = (datetime.now(UTC) - age).timestamp()
+        os.utime(tmp_path / name, (moment, moment))
+    build(seeded, built.settings, tmp_path, findings=[])
+    assert [path.name for path in tmp_path.glob(".report-*")] == [".report-at-work"]
 
 
 def test_no_personal_value_reaches_any_file(built: Built) -> None:

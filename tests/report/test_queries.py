@@ -118,6 +118,12 @@ def test_missing_feeds_name_the_owner(seeded: Engine) -> None:
     assert queries.missing_feeds(seeded, "20260313") == []
 
 
+def test_a_feed_that_was_retired_is_still_named_as_missing(seeded: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(CONTRACTS, MISSING_FEED)
+    [row] = queries.missing_feeds(seeded, "20260314")
+    assert (row["feed"], row["owner"]) == (MISSING_FEED, None)
+
+
 def test_publication_is_none_until_there_is_one(store_engine: Engine, seeded: Engine) -> None:
     assert queries.publication(store_engine) is None
     stamp = queries.publication(seeded)
