@@ -246,9 +246,10 @@ def _over_discounted(planter: Planter, product: Product) -> bool:
 def _unlike_peers(planter: Planter, product: Product) -> bool:
     """One of an offering at most, and only where there are peers enough to tell."""
     book = planter.book
+    if product.offering in {book.products.rows[key].offering for key in book.pinned.unlike_peers}:
+        return False
     peers = [p for p in book.products.rows.values() if p.offering == product.offering and p.status == ACTIVE and p.account_key]
-    known = {book.products.rows[key].offering for key in book.pinned.unlike_peers}
-    if len(peers) < _FEWEST_PEERS or product.offering in known:
+    if len(peers) < _FEWEST_PEERS:
         return False
     book.pinned.unlike_peers.add(product.key)
     return True
