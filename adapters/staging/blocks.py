@@ -8,7 +8,7 @@ from pathlib import Path
 
 from adapters.protocol import LandedBytes
 
-BLOCK_BYTES = 1 << 23
+BLOCK_BYTES = 1 << 24
 
 # The end of the last whole record within these bytes (exclusive), 0 where there is none.
 CutAt = Callable[[bytes], int]
