@@ -139,8 +139,12 @@ def quarantine(  # noqa: PLR0917 (typer reads options off the signature)
         return
     from pipeline import open_hub
     from report import queries
+    from store import ledger
 
     with errors_told(), open_hub() as hub:
+        if batch is not None:
+            with hub.engine.connect() as connection:
+                ledger.get(connection, batch)  # an unknown batch is told, not answered with nothing
         rows = queries.quarantine(hub.engine, feed=feed, batch=batch, reason=reason, limit=limit)
     show(rows, json_output=json_output, title="Quarantine")
 

@@ -1,4 +1,4 @@
-"""`bsshub reconcile`: comparing extracts by hand, without the store."""
+"""`bsshub reconcile`: comparing extracts by hand, without the store; and payments with bills, in it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from cli.output import as_json, console, errors_told, show
 
-reconcile_app = typer.Typer(help="Compare extracts by hand, without the store.", no_args_is_help=True)
+reconcile_app = typer.Typer(no_args_is_help=True)
 
 Extract = Annotated[Path, typer.Option(help="CSV (UTF-8 or GB18030), workbook (.xlsx …) or Parquet, its first line the heading.")]
 Ids = Annotated[list[str], typer.Option("--id", help="The id column; LEFT=RIGHT where the two extracts name it differently.")]
@@ -38,7 +38,7 @@ ModeName = Annotated[
 
 @reconcile_app.callback()
 def reconcile() -> None:
-    """Compare extracts by hand, without the store."""
+    """Compare extracts by hand, without the store; or the published payments with the bills."""
 
 
 @reconcile_app.command("try")
@@ -83,3 +83,22 @@ def try_(  # noqa: PLR0917 (typer reads options off the signature)
     for note in summary.notes:
         console.print(note)
     console.print(f"Lists: {out}", soft_wrap=True)
+
+
+@reconcile_app.command("payments")
+def payments(
+    limit: Annotated[int, typer.Option(help="At most so many suggestions.", min=1)] = 50,
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """What the published payments were for: named, told by amounts, or left for a person with the bills each may be of."""
+    from pipeline import open_hub
+    from reconcile.settlement import published
+
+    with errors_told(), open_hub() as hub:
+        found = published(hub.engine)
+    suggested = found.suggested[:limit]
+    if json_output:
+        sys.stdout.write(as_json({"ways": found.ways, "suggested": suggested}) + "\n")
+        return
+    show(found.ways, json_output=False, title="Payments by how they settle")
+    show(suggested, json_output=False, title="For a person to decide", empty="none")

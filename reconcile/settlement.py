@@ -15,7 +15,15 @@ balance first: a person decides.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import duckdb
+from sqlalchemy import Engine
+
+from hub.errors import NotFound
+from identity.extract import RECONCILE_COLUMNS, open_extract
+from store.publication import current_publication
 
 PLACES = 3
 
@@ -121,3 +129,57 @@ def settle(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(step)
         connection.execute(_OWING)
     connection.execute(_SUGGESTED)
+
+
+@dataclass(frozen=True)
+class Settlements:
+    """`ways`: payments and fen by province and `how`, every payment once; beside the ways above `misnamed` (names a bill that is
+    not its account's), `suggested`, `advance` (no bill of the account is open), `reversal alone`.
+
+    `suggested`: a line a payment and bill that may be its own, nearest balance first.
+    """
+
+    ways: list[dict[str, Any]]
+    suggested: list[dict[str, Any]]
+
+
+_WAYS = """
+select province, how, count(distinct payment_no) as payments, sum(amount_fen)::bigint as amount_fen from (
+    select province, how, payment_no, amount_fen from settled
+    union all
+    select province, case when (province, payment_no) in (select (province, payment_no) from suggested_settlement)
+        then 'suggested' when amount_fen < 0 then 'reversal alone' else 'advance' end, payment_no, amount_fen
+    from loose_payment
+    union all
+    select province, 'misnamed', payment_no, amount_fen from core.payment
+    where bill_no is not null and (province, payment_no) not in (select (province, payment_no) from settled)
+) told group by province, how order by province, how
+"""
+_OFFERED = """
+select province, payment_no, payment.account_no, payment.amount_fen, bill_no, owing.balance_fen, place
+from suggested_settlement
+join loose_payment payment using (province, payment_no)
+join owing using (province, bill_no)
+order by payment.amount_fen desc, province, payment_no, place
+"""
+
+
+def published(engine: Engine) -> Settlements:
+    """How the payments that portals are shown settle the bills they are shown. Writes nothing.
+
+    Raises NotFound where nothing is published yet.
+    """
+    with engine.connect() as connection:
+        shown = current_publication(connection)
+    if shown is None:
+        raise NotFound("nothing is published yet; `bsshub cycle` runs a night")
+    columns = {name: RECONCILE_COLUMNS[name] for name in ("bill", "payment")}
+    with open_extract(engine, shown.seq, columns) as extract:
+        settle(extract.connection)
+        return Settlements(_rows(extract.connection, _WAYS), _rows(extract.connection, _OFFERED))
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
+    found = connection.execute(query)
+    names = [column[0] for column in found.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

@@ -13,7 +13,6 @@
 | `golden` | which golden customer a source customer is |
 | `nightly_picture` | the last whole picture of a nightly feed: rows and fen `accepted`, and of the one before, `previous` |
 | `controlled` | a loaded delivery with the sender's control totals, and what was received |
-| `settled`, `suggested_settlement` | which payment settles which bill (`reconcile.settlement`) |
 | `figure`, `signed` | a month's figures as they are and as they stand signed (`reconcile.figures`) |
 | `present` | one (`entity`, `province`) of which the extract holds a row |
 """  # noqa: E501  (a table's row is one line)
@@ -23,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from identity.extract import Extract, read_store
-from reconcile import figures, settlement
+from reconcile import figures
 from reconcile.charges import sum_charges
 from schemas.contract import Mode
 from schemas.contracts import CONTRACTS
@@ -136,7 +135,6 @@ def derive(extract: Extract, periods: Sequence[str] | None) -> None:
     connection.execute(_TOKENS)
     connection.execute(_CUSTOMERS)
     connection.execute(_LATEST)
-    settlement.settle(connection)
     figures.make(connection)
     figures.none_signed(connection)
     # Ten times fewer rows tell as much of the items.

@@ -1,4 +1,7 @@
-"""Payments against bills: what cannot be right whichever bill an unnamed payment was for (`reconcile.settlement`)."""
+"""Payments against bills: what cannot be right whichever bill an unnamed payment was for.
+
+What unnamed payments were for is no rule's to say: `bsshub reconcile payments` shows what amounts tell (`reconcile.settlement`).
+"""
 
 from __future__ import annotations
 
@@ -25,9 +28,9 @@ BILL_OVERPAID = Rule(
             bill.total_fen::varchar as right_value, paid.fen - bill.total_fen as money_fen, paid.payment_nos
         from core.bill bill join kept on kept.province = bill.province and kept.month = bill.bill_month
         join (
-            select province, bill_no, sum(amount_fen)::bigint as fen, list_sort(list(payment_no)) as payment_nos
-            from settled where how = 'named' group by province, bill_no
-        ) paid on paid.province = bill.province and paid.bill_no = bill.bill_no
+            select province, bill_no, account_no, sum(amount_fen)::bigint as fen, list_sort(list(payment_no)) as payment_nos
+            from core.payment where bill_no is not null group by province, bill_no, account_no
+        ) paid on paid.province = bill.province and paid.bill_no = bill.bill_no and paid.account_no = bill.account_no
         where paid.fen > greatest(bill.total_fen, 0)
     """,
     base="""
@@ -89,18 +92,19 @@ REVERSAL_WITHOUT_PAYMENT = Rule(
     right=words.said("Paid, fen", "缴费金额(分)"),
     found="""
         select province, account_no, coalesce(bill_no, '') as bill_no, back_fen::varchar as left_value,
-            paid_fen::varchar as right_value, back_fen - paid_fen as money_fen, payment_nos, last_back_at
+            paid_fen::varchar as right_value, back_fen - paid_fen as money_fen, payment_nos, last_back_at, first_known_at
         from (
             select province, account_no, bill_no, coalesce(-sum(amount_fen) filter (amount_fen < 0), 0)::bigint as back_fen,
                 coalesce(sum(amount_fen) filter (amount_fen > 0), 0)::bigint as paid_fen,
                 list_sort(list(payment_no) filter (amount_fen < 0)) as payment_nos,
-                max(paid_at) filter (amount_fen < 0) as last_back_at
+                max(paid_at) filter (amount_fen < 0) as last_back_at,
+                min(min(paid_at)) over (partition by province) as first_known_at
             from core.payment group by province, account_no, bill_no
         ) summed where back_fen > paid_fen
     """,
     base="select province, count(*) as subjects from core.payment where amount_fen < 0 group by province",
     needs=("payment",),
-    undetermined="last_back_at < (select min(p.paid_at) from core.payment p where p.province = province) + interval 31 day",
+    undetermined="last_back_at < first_known_at + interval 31 day",
     severity=Severity.MAJOR,
     owner_role=words.BILLING_ASSURANCE,
     cause=words.BY_ACCOUNT,

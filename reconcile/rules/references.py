@@ -209,7 +209,7 @@ RESOURCE_FOR_UNKNOWN_PRODUCT = orphans(
         child="resource", system="crm", key="resource_id", column="product_id_crm",
         parent="product", parent_system="crm", parent_key="product_id_crm",
         cause="product", withheld_by="product_instance", owner_role=words.RESOURCE_MANAGEMENT,
-        where="child.resource_status in ('reserved', 'alarm')",
+        where=f"child.resource_status in {words.RESOURCE_IN_USE}",
     )
 )  # fmt: skip
 JOB_FOR_UNKNOWN_ORDER = orphans(

@@ -130,7 +130,7 @@ LIVE_PRODUCT_WITHOUT_RESOURCE = Rule(
         select product.province, product.product_id_crm, product.product_status as left_value, '0' as right_value,
             greatest(coalesce(product.monthly_price_fen, 0), 0)::bigint as money_fen, product.source_version as touched_at
         from core.product product
-        anti join (select province, product_id_crm from core.resource where resource_status in ('reserved', 'alarm')) used
+        anti join (select province, product_id_crm from core.resource where resource_status in {words.RESOURCE_IN_USE}) used
             on used.province = product.province and used.product_id_crm = product.product_id_crm
         where product.product_status in {words.LIVE}
     """,
@@ -159,7 +159,7 @@ STRANDED_CIRCUIT = Rule(
     match_keys="province, product_id_crm",
     left=words.said("Resource status", "资源状态"),
     right=words.said("Product ended", "产品拆机日期"),
-    found="""
+    found=f"""
         select resource.province, resource.resource_id, resource.product_id_crm, resource.resource_status as left_value,
             coalesce(strftime(product.ended_on, '%Y-%m-%d'), 'no product') as right_value,
             greatest(coalesce(product.monthly_price_fen, 0), 0)::bigint as money_fen,
@@ -167,7 +167,7 @@ STRANDED_CIRCUIT = Rule(
         from core.resource resource
         left join core.product product on product.province = resource.province
             and product.product_id_crm = resource.product_id_crm
-        where resource.resource_kind = 'circuit' and resource.resource_status in ('reserved', 'alarm')
+        where resource.resource_kind = 'circuit' and resource.resource_status in {words.RESOURCE_IN_USE}
             and (resource.product_id_crm is null or product.product_status = 'terminated')
     """,
     base="select province, count(*) as subjects from core.resource where resource_kind = 'circuit' group by province",

@@ -30,5 +30,6 @@ BY_ORDER = "'order:' || province || '|' || order_no"
 BY_CUSTOMER = "'customer:' || province || '|' || customer_key"
 
 LIVE = "('active', 'suspended')"
+RESOURCE_IN_USE = "('reserved', 'alarm')"
 OPEN_ORDER = "('acknowledged', 'inProgress', 'held')"
 OPEN_STEP = "('pending', 'inProgress')"

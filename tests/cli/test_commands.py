@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import typer.main
+from sqlalchemy import text
 
 from cli.main import app
 from quality.rules import checks_of
@@ -93,6 +94,7 @@ WRONG: dict[tuple[str, ...], str] = {
     ("check", "nothing"): "known: billing, orders, crm, group",
     ("explain", "BC99999999"): "no customer BC99999999",
     ("quarantine", "replay", "--batch", "9999"): "no batch 9999",
+    ("quarantine", "--batch", "9999"): "no batch 9999",
     ("quarantine", "show", "1", "99999999"): "batch 1 has no row 99999999 in quarantine",
 }
 
@@ -181,6 +183,15 @@ def _names_fault(contract: Contract, rule_id: str, fault: str) -> bool:
     """The sentence is about the rule's column; about the record, or another row, where the rule has none."""
     column = next((check.column for check in checks_of(contract) if check.rule_id == rule_id), None)
     return bool(fault) if column is None or rule_id == "key_unique" else fault.startswith(f"{column} (")
+
+
+def test_payments_are_told_by_how_they_settle_each_once(bsshub: Run, published: Published) -> None:
+    told = json.loads(bsshub("reconcile", "payments", "--json").stdout)
+    with published.hub.engine.connect() as connection:
+        shown = connection.execute(text("select count(*), sum(amount_fen)::bigint from portal_v1.payment")).one()
+    assert (sum(row["payments"] for row in told["ways"]), sum(row["amount_fen"] for row in told["ways"])) == tuple(shown)
+    assert "named" in {row["how"] for row in told["ways"]}
+    assert "Payments by how they settle" in bsshub("reconcile", "payments").stdout
 
 
 def test_a_new_code_lets_quarantined_rows_in_by_replay(

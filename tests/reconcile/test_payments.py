@@ -135,3 +135,17 @@ def test_overpaid_anothers_and_reversed_too_often(store_engine: Engine) -> None:
     assert found == {
         ("bill_overpaid", "B-A1", 10000), ("payment_names_anothers_bill", "Y3", 500), ("reversal_without_payment", "B-A2", 700),
     }  # fmt: skip
+
+
+@pytest.mark.postgres
+def test_how_long_payments_are_known_is_each_provinces_own(store_engine: Engine) -> None:
+    """A reversal soon after a province's first known payment may be of one before it, however long the other is known."""
+    scene = Scene()
+    scene.say("payment", "billing", "Y1", account_no="A1", amount_fen=10, payment_kind="payment", paid_at="2026-01-01 08:00+08")
+    for number, fen, day in (("Y2", 10, "2026-04-01"), ("Y3", -50, "2026-04-10")):
+        kind, paid_at = "payment" if fen > 0 else "reversal", f"{day} 08:00+08"
+        scene.say(
+            "payment", "billing", number, province="js", account_no="A2", amount_fen=fen, payment_kind=kind, paid_at=paid_at
+        )
+    summary = reconcile(store_engine, scene.into_store(store_engine), "20260421", [100], rules=[REVERSAL_WITHOUT_PAYMENT])
+    assert [(outcome.breaks, outcome.undetermined) for outcome in summary.outcomes] == [(0, 1)]
