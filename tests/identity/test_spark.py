@@ -30,9 +30,7 @@ def customers(scorer: Scorer) -> tuple[dict[int, int], dict[tuple[int, int], flo
 
 
 @pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs a Java runtime, and this machine has none")
-@pytest.mark.skipif(
-    not (ENVIRONMENT / "bin" / "python").exists(), reason="no Spark environment; `make spark` makes it"
-)
+@pytest.mark.skipif(not (ENVIRONMENT / "bin" / "python").exists(), reason="no Spark environment; `make spark` makes it")
 def test_spark_links_as_duckdb_does() -> None:
     groups, weights = customers(score_in_duckdb)
     on_spark, weights_on_spark = customers(SparkScorer("local[2]"))
