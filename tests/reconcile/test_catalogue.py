@@ -178,7 +178,7 @@ def golden(rule: Rule) -> dict[str, Any]:
     return case
 
 
-@pytest.mark.parametrize("rule", cases())
+@pytest.mark.parametrize("rule", list(cases()))
 def test_a_rule_finds_what_its_golden_case_says(rule: Rule) -> None:
     case = golden(rule)
     assert case["found"], "a case that finds nothing proves nothing"
