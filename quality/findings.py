@@ -118,8 +118,9 @@ def _find_repeats(connection: Any, contract: Contract, checks: Sequence[Check], 
         SELECT _row_no, fen, 'quarantined', NULL
         FROM (SELECT *, count(*) OVER (PARTITION BY {key}) AS sharing FROM suspects WHERE first_row = _row_no)
         WHERE sharing > 1""")
+    # What GX groups by the keys themselves: a row whose key's hash comes once shares its key with none.
     connection.execute(f"""
-        CREATE VIEW candidates AS SELECT {key} FROM staged
+        CREATE VIEW candidates AS SELECT {key} FROM (SELECT * FROM staged WHERE hash({key}) IN (FROM twice))
         ANTI JOIN ({refused} UNION ALL SELECT _row_no FROM repeats WHERE outcome = 'duplicate') USING (_row_no)""")
 
 

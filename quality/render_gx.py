@@ -32,7 +32,7 @@ def records_view(contract: Contract, checks: Sequence[Check]) -> str:
 def shared_keys(key: UniqueKey) -> str:
     """SELECT of one row, over the relation `candidates`: how many rows share their key with another.
 
-    Kept as a table, since GX reads what it judges more than once and the keys of a large batch are worth one grouping.
+    Kept as a table, since GX reads what it judges more than once.
     """
     columns = ", ".join(_q(column) for column in key.columns)
     groups = f"SELECT count(*) AS copies FROM candidates GROUP BY {columns}"
