@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import psutil
 
-SAMPLE_SECONDS = 0.02
+SAMPLE_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
 class Measured:
-    """`peak_mb` is the most resident memory of this process and its children, seen every 20 ms."""
+    """`peak_mb` is the most resident memory of this process and its children, seen every 100 ms."""
 
     seconds: float
     peak_mb: float

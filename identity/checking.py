@@ -37,6 +37,18 @@ def surely_valid_org_codes(texts: Sequence[str]) -> frozenset[str]:
     return _those(codes, (written == digits[:, 8]) & _unlike_fillers(digits[:, :8], 36))
 
 
+def surely_valid_licences(texts: Sequence[str]) -> frozenset[str]:
+    """Those that are written in fifteen digits and whose check digit holds (GS15-2006, ISO 7064 MOD 11,10)."""
+    codes, digits = _digits(texts, 15, "0123456789")
+    if not codes:
+        return frozenset()
+    product = np.full(len(codes), 10, np.int64)
+    for place in range(14):
+        total = (digits[:, place] + product) % 10
+        product = np.where(total == 0, 10, total) * 2 % 11
+    return _those(codes, ((11 - product) % 10 == digits[:, 14]) & _unlike_fillers(digits, 10))
+
+
 def _digits(texts: Sequence[str], length: int, alphabet: str) -> tuple[list[str], npt.NDArray[np.int64]]:
     """The texts of that length and alphabet, and the value of each of their characters."""
     codes = [text for text in texts if len(text) == length and text.isascii()]

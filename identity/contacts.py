@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from identity import regions
 from identity.codes import NULLS
-from identity.names import fold_script, split_place
+from identity.names import fold_script, fold_scripts, split_place
 
 # 工信部 电信网编号计划 (2017): mobile 1[3-9] + 9 digits; fixed 0 + area code (2-3 digits) + 7-8 digits; 400/800 + 7 digits.
 _MOBILE = re.compile(r"1[3-9]\d{9}")
@@ -40,7 +40,14 @@ NOWHERE = Address("", "", "")
 
 def phone(text: str | None) -> str:
     """The first number of a field as digits with its area code; empty where it is none, or a filler."""
-    raw = fold_script(text or "").strip()
+    digits = text or ""
+    if not (digits.isascii() and _MOBILE.fullmatch(digits)):  # most are written so, and need no folding
+        digits = _digits_of(fold_script(digits).strip())
+    filler = digits in _JUNK_PHONES or len(set(digits[-7:])) == 1
+    return "" if filler else digits
+
+
+def _digits_of(raw: str) -> str:
     if raw in NULLS:
         return ""
     if "E+" in raw or raw.endswith(".0"):
@@ -48,10 +55,7 @@ def phone(text: str | None) -> str:
     first = _EXTENSION.sub("", _SEVERAL.split(raw)[0])
     digits = re.sub(r"\D", "", _COUNTRY.sub("", _SPACES.sub("", first)))
     digits = digits[1:] if _MOBILE.fullmatch(digits[1:]) and digits[:1] == "0" else digits
-    if not (_MOBILE.fullmatch(digits) or _FIXED.fullmatch(digits)):
-        return ""
-    filler = digits in _JUNK_PHONES or len(set(digits[-7:])) == 1
-    return "" if filler else digits
+    return digits if _MOBILE.fullmatch(digits) or _FIXED.fullmatch(digits) else ""
 
 
 def contact(text: str | None) -> str:
@@ -63,8 +67,7 @@ def contact(text: str | None) -> str:
 
 def addresses(texts: Sequence[str | None]) -> list[Address]:
     """The addresses of a batch (order of places after GB/T 23705: province, city, district, street, number, room)."""
-    joined = fold_script("\n".join((text or "").replace("\n", " ").replace("\r", " ") for text in texts))
-    return [_address(line) for line in joined.split("\n")] if texts else []
+    return [_address(text) for text in fold_scripts([text or "" for text in texts])]
 
 
 def address(text: str | None) -> Address:

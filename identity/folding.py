@@ -19,7 +19,7 @@ import duckdb
 import pyarrow as pa
 
 from identity import checking, codes, contacts, lexicon, names, normalise, regions
-from identity.checking import surely_valid_org_codes, surely_valid_usccs
+from identity.checking import surely_valid_licences, surely_valid_org_codes, surely_valid_usccs
 from store.duck import literal
 
 BATCH = 20_000
@@ -57,7 +57,8 @@ def fold_org_codes(texts: Sequence[str]) -> list[tuple[Any, ...]]:
 
 
 def fold_licences(texts: Sequence[str]) -> list[tuple[Any, ...]]:
-    return [_told(normalise.licence_no(text)) for text in texts]
+    sure = surely_valid_licences(texts)
+    return [(text, "valid") if text in sure else _told(normalise.licence_no(text)) for text in texts]
 
 
 def fold_taxpayers(texts: Sequence[str]) -> list[tuple[Any, ...]]:
@@ -110,7 +111,7 @@ def fold_all(connection: duckdb.DuckDBPyConnection, wanted: Mapping[Folding, str
         if memory and not folding.personal:
             _recall(connection, folding, _file_of(memory, folding))
     counts = {folding: _count(connection, f"unfolded_{folding.table}") for folding in wanted}
-    with _workers(sum(counts.values())) as pool, _without_collecting():
+    with _workers(sum(counts.values())) as pool:
         for folding in wanted:
             _fold(connection, folding, pool)
             if memory and not folding.personal:
@@ -121,10 +122,8 @@ def _fold(connection: duckdb.DuckDBPyConnection, folding: Folding, pool: Process
     columns_named = ["text", *(column.split()[0] for column in folding.columns)]
     reading = connection.cursor()
     reader = reading.execute(f"select text from unfolded_{folding.table}").to_arrow_reader(BATCH)
-    given = (batch.column(0).to_pylist() for batch in reader)
-    for texts, columns in _columns_of(folding, given, pool):
-        arrays = [pa.array(texts, pa.string()), *(pa.array(values) for values in columns)]
-        connection.register("folded_batch", pa.Table.from_arrays(arrays, names=columns_named))
+    for columns in _columns_of(folding, (batch.column(0) for batch in reader), pool):
+        connection.register("folded_batch", pa.Table.from_arrays(columns, names=columns_named))
         connection.execute(f"insert into {folding.table} select * from folded_batch")
         connection.unregister("folded_batch")
     reading.close()
@@ -171,25 +170,25 @@ def _remember(connection: duckdb.DuckDBPyConnection, folding: Folding, file: Pat
     draft.replace(file)
 
 
-def _columns_of(
-    folding: Folding, given: Iterator[list[str]], pool: ProcessPoolExecutor | None
-) -> Iterator[tuple[list[str], list[list[Any]]]]:
+def _columns_of(folding: Folding, given: Iterator[pa.Array], pool: ProcessPoolExecutor | None) -> Iterator[list[pa.Array]]:
     if pool is None:
-        yield from ((texts, folded_columns(folding.fold, texts)) for texts in given)
+        yield from (folded_columns(folding.fold, texts) for texts in given)
         return
     batches, done = list(given), 0
     try:
         for columns in pool.map(folded_columns, [folding.fold] * len(batches), batches):
-            yield batches[done], columns
+            yield columns
             done += 1
     except BrokenProcessPool:
         # A worker was killed, or could not start where this process began in a way it cannot repeat: slower, not wrong.
-        yield from ((texts, folded_columns(folding.fold, texts)) for texts in batches[done:])
+        yield from (folded_columns(folding.fold, texts) for texts in batches[done:])
 
 
-def folded_columns(fold: Fold, texts: list[str]) -> list[list[Any]]:
-    """Column by column, as Arrow takes them. A function of the module, for a worker process finds it by name."""
-    return [list(column) for column in zip(*fold(texts), strict=True)]
+def folded_columns(fold: Fold, given: pa.Array) -> list[pa.Array]:
+    """The texts and their comparable forms, column by column: what crosses between processes is Arrow, not Python's strings.
+    A function of the module, for a worker process finds it by name."""
+    with _without_collecting():
+        return [given, *(pa.array(column) for column in zip(*fold(given.to_pylist()), strict=True))]
 
 
 def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -483,8 +483,18 @@ INSTITUTIONS = frozenset(
     ]
 )
 WORDS = BUSINESS | INSTITUTIONS
-LONGEST = max(len(word) for word in WORDS)
-ENDS = frozenset(word[-2:] for word in WORDS)
+
+
+def _lengths(words: frozenset[str], two: slice) -> dict[str, tuple[int, ...]]:
+    found: dict[str, set[int]] = {}
+    for word in words:
+        found.setdefault(word[two], set()).add(len(word))
+    return {edge: tuple(sorted(lengths, reverse=True)) for edge, lengths in found.items()}
+
+
+# Two characters → how long the words are that begin, or end, with them; longest first.
+BEGINS = _lengths(WORDS, slice(2))
+ENDS = _lengths(WORDS, slice(-2, None))
 
 # Longest first. Those under one class are written for one another.
 LEGAL_FORMS: tuple[tuple[str, str], ...] = (

@@ -56,6 +56,7 @@ _BRACKETS = re.compile(r"[(\[{【〔<「『]([^)\]}】〕>」』]*)[)\]}】〕>�
 _ASIDE = re.compile(r"^(?:原|曾用名|筹|筹备|已?注销|已?停用|已?作废|旧|新|个体|个体工商户|一般纳税人|测试)")
 _PARENT = re.compile(r".+?(?<![分支子])(?:公司|有限合伙)(?=.)")
 _OTHER_PARENT = re.compile(r".+?(?:集团|总厂|厂|银行|酒店|医院|学校|大学|事务所|中心|超市)(?=.)")
+_BRANCH_WORDS = tuple(lexicon.BRANCH_WORDS)
 _BRANCH_END = re.compile(rf"(?<=.)(?:{'|'.join(sorted(lexicon.BRANCH_WORDS, key=len, reverse=True))})$")
 # Also what a small firm may call itself; a branch only behind a company's full name.
 _WEAK_BRANCHES = frozenset(
@@ -70,9 +71,8 @@ _FIGURE = re.compile(r"[0-9一二三四五六七八九十〇零]+")
 _NO_FIGURE = "五金"
 _ORDINAL = re.compile(r"第([一二三四五六七八九十]+)|([一二三四五六七八九十]+)(?=分|号|店|厂|部|中心|支)")
 _DIGITS = {"一": 1, "二": 2, "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9}
-_FORMS = lexicon.LEGAL_FORMS
-_FORM_END = re.compile(rf"({'|'.join(form for form, _ in _FORMS)})$")
-_FORM_CLASS = dict(_FORMS)
+_FORM_CLASS = dict(lexicon.LEGAL_FORMS)
+_FORMS = tuple(sorted(_FORM_CLASS, key=len, reverse=True))
 _GROUP = ("集团", "控股")
 _BATCH_END = "\n"
 
@@ -84,13 +84,23 @@ def _script() -> OpenCC:
 
 def fold_script(text: str) -> str:
     """NFKC (UAX #15), capitals, Traditional characters as Simplified ones (OpenCC's table `t2s`)."""
-    return str(_script().convert(unicodedata.normalize("NFKC", text).upper()))
+    return fold_scripts([text])[0]
+
+
+def fold_scripts(texts: Sequence[str]) -> list[str]:
+    """The same of a batch, text by text; a line break becomes a space. OpenCC takes all at once, because a call costs more than a
+    text does; width goes text by text, because a text with nothing to fold costs next to nothing."""
+    lines = [unicodedata.normalize("NFKC", _on_one_line(text)) for text in texts]
+    return str(_script().convert(_BATCH_END.join(lines).upper())).split(_BATCH_END) if lines else []
+
+
+def _on_one_line(text: str) -> str:
+    """Brackets as NFKC has them: without them most names have nothing left for it to fold."""
+    return text.replace("\n", " ").replace("\r", " ").replace("（", "(").replace("）", ")")
 
 
 def names(texts: Sequence[str | None]) -> list[Name]:
-    """The names of a batch; script is folded for all of them at once, which is where the time goes."""
-    joined = fold_script(_BATCH_END.join((text or "").replace("\n", " ").replace("\r", " ") for text in texts))
-    return [_parse(line) for line in joined.split(_BATCH_END)] if texts else []
+    return [_parse(text) for text in fold_scripts([text or "" for text in texts])]
 
 
 def name(text: str | None) -> Name:
@@ -102,12 +112,14 @@ def _parse(raw: str) -> Name:
     if raw in NULLS:
         return NOBODY
     noted: list[str] = []
-    written = _BRACKETS.sub(lambda found: _bracket(found[1], noted), _PUNCTUATION.sub("", raw))
+    written = _PUNCTUATION.sub("", raw)
+    if _BRACKETS.search(written):
+        written = _BRACKETS.sub(lambda found: _bracket(found[1], noted), written)
     if len(written) < 2 or written.isdigit():
         return NOBODY._replace(folded=written)
     head, branch = _split_branch(written)
-    form = _FORM_END.search(head)
-    bare = head[: form.start()] if form and form.start() > 1 else head
+    form = _form_of(head)
+    bare = head[: len(head) - len(form)] if len(head) - len(form) > 1 else head
     if bare.endswith("集团有限"):
         bare = bare[:-2]
     places, district, rest = split_place(bare)
@@ -118,11 +130,16 @@ def _parse(raw: str) -> Name:
     rest = _ORDINAL.sub(_as_digits, rest)
     trade, industry = _split_industry(rest)
     place = regions.path(places) + (f"/{district}" if district else "")
-    form_class = _FORM_CLASS[form[1]] if form else ""
+    form_class = _FORM_CLASS[form] if form else ""
     is_group = any(word in rest for word in _GROUP)
     core = rest + branch
     sketch = core.translate(_SKETCH)
     return Name(written, core, trade, industry, place, form_class, branch, figures, sketch, is_group)
+
+
+def _form_of(text: str) -> str:
+    """The longest legal form that ends the text; empty where none does."""
+    return next((form for form in _FORMS if text.endswith(form)), "") if text.endswith(_FORMS) else ""
 
 
 def _bracket(inside: str, places: list[str]) -> str:
@@ -141,7 +158,7 @@ def _split_branch(text: str) -> tuple[str, str]:
 
     Where the owner's legal form was left out, the tail begins behind its line of business, or at the last place named.
     """
-    word = _BRANCH_END.search(text)
+    word = _BRANCH_END.search(text) if text.endswith(_BRANCH_WORDS) else None
     if not word:
         return text, ""
     parent = _PARENT.match(text, 0, word.start() + 1)
@@ -163,7 +180,7 @@ def _words_in(text: str) -> list[str]:
     """Known words from the third character on."""
     found = []
     for start in range(2, len(text) - 1):
-        for length in range(min(lexicon.LONGEST, len(text) - start), 1, -1):
+        for length in lexicon.BEGINS.get(text[start : start + 2], ()):
             if text[start : start + length] in lexicon.WORDS:
                 found.append(text[start : start + length])
                 break
@@ -195,15 +212,12 @@ def split_place(text: str) -> tuple[list[str], str, str]:
     places: list[str] = []
     rest, marked = text, False
     for _ in range(2):
-        if rest[:2] not in regions.STARTS:
+        place = _place_of(rest)
+        if not place or place in places or (places and REGIONS[place] != places[0]):
             break
-        length = next((n for n in range(min(regions.LONGEST, len(rest)), 1, -1) if rest[:n] in REGIONS), 0)
-        place = rest[:length]
-        if not length or place in places or (places and REGIONS[place] != places[0]):
-            break
-        marker = _MARKER.match(rest[length:])
+        marker = _MARKER.match(rest[len(place) :])
         places.append(place)
-        marked, rest = bool(marker), rest[length + (marker.end() if marker else 0) :]
+        marked, rest = bool(marker), rest[len(place) + (marker.end() if marker else 0) :]
     if not places or not rest:
         return places, "", rest
     district = _DISTRICT.match(rest)
@@ -214,8 +228,16 @@ def split_place(text: str) -> tuple[list[str], str, str]:
     return places, "", rest
 
 
+def _place_of(text: str) -> str:
+    """The longest place that begins the text; empty where none does."""
+    for length in regions.STARTS.get(text[:2], ()):
+        if text[:length] in REGIONS:
+            return text[:length]
+    return ""
+
+
 def _known(text: str) -> bool:
-    return any(text[:n] in lexicon.WORDS for n in range(2, lexicon.LONGEST + 1))
+    return any(text[:length] in lexicon.WORDS for length in lexicon.BEGINS.get(text[:2], ()))
 
 
 def _is_nameless(rest: str) -> bool:
@@ -227,9 +249,14 @@ def _is_nameless(rest: str) -> bool:
 def _split_industry(text: str, least: int = 2) -> tuple[str, str]:
     """(trade name, line of business): known words are taken off the end, longest first, as long as `least` characters stay."""
     end = len(text)
-    while end > least and text[end - 2 : end] in lexicon.ENDS:
-        length = next((n for n in range(min(lexicon.LONGEST, end - least), 1, -1) if text[end - n : end] in lexicon.WORDS), 0)
-        if not length:
-            break
-        end -= length
+    while word := _word_before(text, end, least):
+        end -= word
     return text[:end], text[end:]
+
+
+def _word_before(text: str, end: int, least: int) -> int:
+    """The length of the longest known word that ends at `end` and leaves `least` characters before it; 0 where there is none."""
+    for length in lexicon.ENDS.get(text[max(end - 2, 0) : end], ()):
+        if length <= end - least and text[end - length : end] in lexicon.WORDS:
+            return length
+    return 0

@@ -49,8 +49,11 @@ def _read() -> dict[str, str]:
 
 # Place → its province; a province's is empty.
 REGIONS = _read()
-LONGEST = max(len(name) for name in REGIONS)
-STARTS = frozenset(name[:2] for name in REGIONS)
+# Two characters → how long the places are that begin with them; longest first.
+STARTS = {
+    start: tuple(sorted({len(name) for name in REGIONS if name.startswith(start)}, reverse=True))
+    for start in {name[:2] for name in REGIONS}
+}
 
 
 def path(places: list[str]) -> str:

@@ -18,6 +18,9 @@ from identity.settings import IdentitySettings, load_settings
 from identity.sources import prepare
 from identity.versions import alone
 
+MEMORY_LIMIT = "2GB"
+"""DuckDB's part of the 3 GB a run may take: with half of it, 800,000 records take twice the time, most of it spilling (measured)."""
+
 
 @dataclass(frozen=True)
 class ResolveSummary:
@@ -58,6 +61,7 @@ def resolve(
             return resolve(engine, seq, settings=settings, linker=linker, extract=own, memory=memory)
     settings = settings or load_settings()
     connection = extract.connection
+    connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
     prepare(connection, memory)
     read_decisions(connection, seq)
     (linker or ModelLinker(settings, memory=memory)).link(connection)
