@@ -19,7 +19,7 @@ from identity.sources import prepare
 from identity.versions import alone
 
 MEMORY_LIMIT = "2GB"
-"""DuckDB's part of the 3 GB a run may take: with half of it, 800,000 records take twice the time, most of it spilling (measured)."""
+"""DuckDB's part of the 3 GB a run may take: with half of it, 800,000 records take twice as long, for it spills (measured)."""
 
 
 @dataclass(frozen=True)
