@@ -21,10 +21,11 @@ from node_content join tier using (node) group by tier.component, node_content.c
 """
 # What two records of one firm that agree on nothing stronger still share. Names: the whole, its beginning, its beginning in a
 # city. Codes: whole, or the half a slip or a spreadsheet leaves. Two groups of believed codes are one already or never, so keys
-# are looked for among groups without one, and among the others only where those have them.
+# are looked for among groups without one, and among the others only where those have them. A speaker's keys are told apart in
+# its own short list, not in one of all speakers' keys.
 _KEYS_OF = """
-select node, tier_group, md5_number_lower(key) as key from (
-    select node, tier_group, unnest(
+select node, tier_group, hash(key) as key from (
+    select node, tier_group, unnest(list_distinct(
         case when core is null then ['o' || org, 'u' || left(uscc, 12), 'l' || licence, 'p' || phone]
         else [
             'n' || core, 'n' || short_core, 'h' || left(head_core, 4) || '|' || branch,
@@ -33,19 +34,19 @@ select node, tier_group, md5_number_lower(key) as key from (
             's' || left(core, 3), 'o' || org, 'u' || left(uscc, 12), 'v' || right(uscc, 10), 'l' || licence, 'p' || phone,
             'a' || street || '|' || coalesce(detail, ''), 'c' || contact || left(core, 1)
         ] end
-    ) as key
+    )) as key
     from (
         from speaker semi join (select tier_group from tier_group where uscc is {anchored} null) using (tier_group)
     ) join content using (content)
 ) where key is not null
 """
 _KEYS = f"""
-create or replace table free_key as select distinct node, tier_group, key from ({_KEYS_OF.format(anchored="")});
+create or replace table free_key as {_KEYS_OF.format(anchored="")};
 
 create or replace table block_key as
 from free_key
 union all
-select distinct node, tier_group, key from ({_KEYS_OF.format(anchored="not")}) semi join free_key using (key);
+select node, tier_group, key from ({_KEYS_OF.format(anchored="not")}) semi join free_key using (key);
 
 create or replace table usable_key as
 select key from block_key group by key

@@ -43,18 +43,20 @@ left join distrusted told_uscc on told_uscc.kind = 'uscc' and told_uscc.code = r
 left join distrusted told_org on told_org.kind = 'org_code'
     and told_org.code = coalesce(case when record.org_reason = 'valid' then record.org_code end, record.taxpayer_org)
 """
+# Told apart by their hashes alone, as the kept weights are: one node speaks for all that say the same.
 _CONTENTS = """
-create or replace table described_hash as select *, hash({columns}) as hash from described;
+create or replace table node_hash as select node, hash({columns}) as hash from described;
 
 create or replace table content as
-with once as (select {columns}, hash from described_hash group by all)
-select row_number() over (order by hash)::integer as content, {columns}, {frequency} as {tf}, hash
-from once left join trade_frequency using ({trade});
+with once as (select hash, min(node) as node from node_hash group by hash),
+numbered as (select row_number() over (order by hash)::integer as content, hash, node from once)
+select content, {columns}, {frequency} as {tf}, hash
+from numbered join described using (node) left join trade_frequency using ({trade});
 
 create or replace table node_content as
-select described_hash.node, content.content from described_hash join content using (hash);
+select node_hash.node, content.content from node_hash join content using (hash);
 
-drop table described; drop table described_hash;
+drop table described; drop table node_hash;
 """
 _FREQUENCIES = """
 create or replace table trade_frequency as

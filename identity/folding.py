@@ -23,8 +23,8 @@ from identity.checking import surely_valid_licences, surely_valid_org_codes, sur
 from store.duck import literal
 
 BATCH = 20_000
-# A process costs about a second to start; so many values take about as long to fold.
-WORTH_A_PROCESS = 150_000
+# A process costs some three seconds to start, as it imports all its parent did; so many values take about as long to fold.
+WORTH_A_PROCESS = 300_000
 
 Fold = Callable[[Sequence[str]], list[tuple[Any, ...]]]
 

@@ -31,30 +31,32 @@ STEWARD = "steward"
 # (0 best, NULL not at all).
 _VALUES: Mapping[str, str] = {"uscc": "folded_uscc", "org_code": "folded_org_code"}
 _VALIDITY: Mapping[str, str] = {"uscc": "uscc_validity", "org_code": "org_validity", "parent_customer_id": "parent_validity"}
+READ_FROM = (*(_VALUES.get(name, name) for name in GOLDEN_ATTRIBUTES), *_VALIDITY.values())
+"""The columns of `SAID` that a golden record's values are read and judged from."""
 
 # Rows numbered in the order of their keys: what no criterion tells apart goes to the smallest. Sorted without their contents.
 _PLACES = """
 create or replace temp table row_place as
 select source_row.rowid as source, component, row_number() over (order by node, source_key, entity) as place
-from source_row join node using (system, province, customer_key) join customer_group using (node)
+from source_row join node using (system, province, customer_key) join {groups} using (node)
 """
-# NULL validity: no value. A junk code, or one of the wrong length, is nobody's; it stays in the source's own record.
-_SOURCE = """
-create or replace table golden_source as
-select row.*, row_place.component, row_place.place, uscc.code as folded_uscc, org.code as folded_org_code,
+# What each row says, with its validity; NULL: no value. A junk code, or one of the wrong length, is nobody's; it stays in the
+# source's own record.
+SAID = """
+select row.*, row.rowid as source, uscc.code as folded_uscc, org.code as folded_org_code,
     parent.parent_id as parent_customer_id, parent.place as parent_validity,
     case when uscc_trust.trust = 'junk' then null when uscc_trust.trust = 'contested' then 2
         else case uscc.reason when 'valid' then 0 when 'pilot' then 1 when 'check_digit' then 3 end end as uscc_validity,
     case when org_trust.trust = 'junk' then null when org_trust.trust = 'contested' then 2
         else case org.reason when 'valid' then 0 when 'check_digit' then 3 end end as org_validity
 from source_row row
-join row_place on row_place.source = row.rowid
 left join uscc_fold uscc on uscc.text = row.uscc
 left join org_fold org on org.text = row.org_code
 left join code_trust uscc_trust on uscc_trust.kind = 'uscc' and uscc_trust.code = uscc.code
 left join code_trust org_trust on org_trust.kind = 'org_code' and org_trust.code = org.code
 left join parent_of parent using (system, province, customer_key)
 """
+_SOURCE = f"create or replace table golden_source as from ({SAID}) join row_place using (source)"
 # Each criterion as a number, the smaller the better, and the bits it takes. A value's merit is its criteria in their order and
 # its row's place, packed into one integer: minima of integers are found fifteen at once, in memory that does not grow.
 _CRITERIA: Mapping[Criterion, tuple[str, int]] = {
@@ -119,7 +121,10 @@ from cell_{name} join group_id using (component)
 """
 _RECORDS = """
 create or replace table golden_customer_new as
-with record as (select customer_id, {cells}, ({digests})::varchar as lineage_hash from group_id {joins})
+with record as (
+    select customer_id, {cells}, ({digests})::varchar as lineage_hash
+    from (from group_id anti join settled using (component)) {joins}
+)
 select customer_id, {names}, md5(to_json({{{fields}}})::varchar) as row_hash, lineage_hash from record
 """
 
@@ -132,8 +137,8 @@ def pin(connection: duckdb.DuckDBPyConnection) -> None:
 
 def survive(connection: duckdb.DuckDBPyConnection) -> None:
     """Makes `golden_customer_new` and `golden_provenance_new` from the tables of `identity.sources`, `code_trust`, `group_id`,
-    `parent_of` and `pinned`."""
-    rank(connection)
+    `parent_of` and `pinned`, of all groups but those of `settled` (`identity.settled`)."""
+    rank(connection, "(from customer_group anti join settled using (component))")
     for name, how in survivorship().items():
         facts = {"name": name, "value": _VALUES.get(name, name), "won": _won(name, how), "steward": STEWARD}
         connection.execute(_CELL.format(**facts))
@@ -150,9 +155,9 @@ def survive(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def rank(connection: duckdb.DuckDBPyConnection) -> None:
+def rank(connection: duckdb.DuckDBPyConnection, groups: str = "customer_group") -> None:
     """Makes `golden_source` (rows with their validity) and `contest` (of every group and attribute the best merit, the next)."""
-    connection.execute(_PLACES)
+    connection.execute(_PLACES.format(groups=groups))
     connection.execute(_SOURCE)
     declared = list(survivorship().items())
     connection.execute(_MERITS.format(merits=", ".join(f"{merit(name, how)} as of_{name}" for name, how in declared)))

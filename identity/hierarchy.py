@@ -41,9 +41,12 @@ _PARENTS = """
 create or replace table upward as
 with one as (
     select child_id, parent_id, min(place) as place, arg_min(kind, (place, kind)) as kind, count(*) as records,
-        list({{'kind': kind, 'child': child_record, 'parent': parent_record, 'evidence': evidence}}
-            order by place, child_record, parent_record, kind) as evidence
-    from customer_edge group by all
+        list_transform(list_sort(list({{
+            'place': place, 'child': child_record, 'parent': parent_record, 'kind': kind, 'evidence': evidence
+        }})), lambda told: {{
+            'kind': told.kind, 'child': told.child, 'parent': told.parent, 'evidence': told.evidence
+        }}) as evidence
+    from customer_edge group by child_id, parent_id
 ), decided as (
     select child_id, parent_id, place, kind, records, evidence from one
     anti join pinned on pinned.attribute = 'parent_customer_id' and (pinned.customer_id, pinned.value) = (child_id, parent_id)

@@ -7,11 +7,13 @@ the store inside the caller's transaction.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 from sqlalchemy import Connection, insert
 
 from hub.periods import now
+from identity import settled
 from identity.crosswalk import CROSSWALK, RULES, assign, read_history
 from identity.events import tell
 from identity.golden import GOLDEN, PROVENANCE, pin, survive
@@ -26,16 +28,21 @@ NAMED_AT_ONCE = 20_000
 """Up to so many customers are asked for by name; of more, the whole table is read."""
 
 
-def derive(connection: duckdb.DuckDBPyConnection, model: str) -> None:
+def derive(connection: duckdb.DuckDBPyConnection, model: str, memory: Path | None = None) -> None:
     """Makes what the store is to hold, as tables `NAME_new`, from `node`, `edge`, `customer_group`, the linker's other tables
-    and what stewards decided. `model`: the version of the settings that linked. Reads ids and their history from the store."""
+    and what stewards decided. `model`: the version of the settings that linked. Reads ids and their history from the store.
+
+    With a `memory` the golden records of `settled` are left out: the store holds them as they are to be."""
     read_history(connection)
     assign(connection)
     tell(connection, RULES, model)
     pin(connection)
     hang(connection)
     set_aside(connection)
+    settled.find(connection, memory)
     survive(connection)
+    if memory:
+        settled.remember(connection, memory)
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,8 @@ def _compare(connection: duckdb.DuckDBPyConnection) -> list[tuple[Versioned, Cha
     for versioned in _WHOLE:
         if versioned is not CROSSWALK:
             read_open(connection, versioned)
+        if versioned is GOLDEN:
+            connection.execute("delete from golden_customer_current where customer_id in (select customer_id from settled)")
         found.append((versioned, find_changes(connection, versioned, f"{versioned.name}_new")))
     connection.execute(
         "create or replace temp table moved_golden as "

@@ -67,7 +67,7 @@ def resolve(
     (linker or ModelLinker(settings, memory=memory)).link(connection)
     components(connection, "node", "edge", "customer_group")
     with alone(engine, "identity") as store:
-        derive(connection, settings.model)
+        derive(connection, settings.model, memory)
         digest = extract.digest()
         return _summary(connection, write(store, connection, Run(seq, digest, settings.model)), digest)
 

@@ -6,20 +6,20 @@ twice changes nothing.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
 import psycopg
+import pyarrow as pa
+from pyarrow import csv
 from sqlalchemy import Connection, Engine, text
 
 from hub.errors import RetryLater
 from identity.extract import read_store
 
-CHUNK = 1 << 20
+BATCH = 50_000
 
 
 @dataclass(frozen=True)
@@ -116,21 +116,26 @@ def write_changes(store: Connection, connection: duckdb.DuckDBPyConnection, vers
 
 
 def copy_in(store: Connection, connection: duckdb.DuckDBPyConnection, query: str, table: str, columns: Sequence[str]) -> None:
-    """Streams the rows of a DuckDB query into a table of the store by COPY, inside the caller's transaction."""
+    """Streams the rows of a DuckDB query into a table of the store by COPY, inside the caller's transaction: the store takes in
+    one batch while the next is made ready."""
     driver = store.connection.driver_connection
     if not isinstance(driver, psycopg.Connection):
         raise TypeError(f"the store is written through psycopg, not {type(driver).__name__}")
-    with tempfile.TemporaryDirectory(prefix="bsshub-copy-") as folder:
-        file = Path(folder) / "rows.csv"
-        connection.execute(f"copy ({query}) to '{file}' (format csv, header false, nullstr '\\N', force_quote *)")
-        statement = f"copy {table} ({', '.join(columns)}) from stdin (format csv, null '\\N')"
-        try:
-            with file.open("rb") as rows, driver.cursor().copy(statement.encode()) as copy:
-                while chunk := rows.read(CHUNK):
-                    copy.write(chunk)
-        except psycopg.Error as error:
-            # PostgreSQL quotes the row in its message, and the row may hold personal values.
-            raise RetryLater(f"{table} could not be written ({error.sqlstate})", table=table) from None
+    statement = f"copy {table} ({', '.join(columns)}) from stdin (format csv)"
+    try:
+        with driver.cursor().copy(statement.encode()) as copy:
+            for batch in connection.execute(query).to_arrow_reader(BATCH):
+                copy.write(_as_csv(batch))
+    except psycopg.Error as error:
+        # PostgreSQL quotes the row in its message, and the row may hold personal values.
+        raise RetryLater(f"{table} could not be written ({error.sqlstate})", table=table) from None
+
+
+def _as_csv(batch: pa.RecordBatch) -> bytes:
+    """As COPY reads it: a value always in quotes, NULL never."""
+    written = pa.BufferOutputStream()
+    csv.write_csv(batch, written, csv.WriteOptions(include_header=False, quoting_style="all_valid"))
+    return bytes(written.getvalue())
 
 
 def _comparable(versioned: Versioned, side: str, column: str) -> str:

@@ -1,0 +1,88 @@
+"""Golden records that need not be made again: those whose every input is what it was when the store's version was made.
+
+A golden record is a function of its customer's rows, of how far their codes are believed, of the parent, of what stewards gave,
+and of the rules. The memory keeps one number a customer, the seal of its inputs and its record together; it tells no value.
+Where the seal of tonight's inputs and the store's record is the one kept, the record stands. Losing it costs time only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+import duckdb
+
+from identity import golden, survivorship, versions
+from store.duck import literal
+
+_INPUTS = """
+create or replace temp table golden_input as
+with given as (select customer_id, sum(hash(attribute, value, decision_id)) as digest from pinned group by customer_id),
+told as (
+    select component, sum(hash({columns})) as digest
+    from ({said}) join node using (system, province, customer_key) join customer_group using (node) group by component
+)
+select component, customer_id, hash(customer_id, told.digest, given.digest) as digest
+from told join group_id using (component) left join given using (customer_id)
+"""
+_SETTLED = """
+create or replace temp table settled as
+select component, customer_id from golden_input join golden_customer_current now using (customer_id)
+join {kept} kept using (customer_id) where kept.seal = {seal}
+"""
+_NONE = "create or replace temp table settled (component integer, customer_id varchar)"
+_REMEMBERED = """
+copy (
+    select customer_id, {seal} as seal from golden_input join (
+        select customer_id, row_hash, lineage_hash from golden_customer_new
+        union all
+        select customer_id, row_hash, lineage_hash from golden_customer_current semi join settled using (customer_id)
+    ) now using (customer_id)
+) to {file} (format parquet)
+"""
+_SEAL = "hash(golden_input.digest, now.row_hash, now.lineage_hash)"
+_ROW = ("entity", "system", "province", "customer_key", "source_key", "source_version", "batch_id", "row_no")
+
+
+def find(connection: duckdb.DuckDBPyConnection, memory: Path | None) -> None:
+    """Makes `settled` (`component, customer_id`): the groups whose golden record the store holds already; none without a
+    `memory`. With one, also `golden_input` (each group's digest) and `golden_customer_current`, for `remember`."""
+    connection.execute(_NONE)
+    if memory is None:
+        return
+    columns = (*_ROW, *golden.READ_FROM)
+    connection.execute(_INPUTS.format(columns=", ".join(dict.fromkeys(columns)), said=golden.SAID))
+    versions.read_open(connection, golden.GOLDEN)
+    file = _file_of(memory)
+    if not file.exists():
+        return
+    try:
+        connection.execute(_SETTLED.format(kept=f"read_parquet({literal(file)})", seal=_SEAL))
+    except duckdb.Error:
+        # A file that cannot be read costs time, never a result.
+        file.unlink(missing_ok=True)
+
+
+def remember(connection: duckdb.DuckDBPyConnection, memory: Path) -> None:
+    """Keeps the seals of this run's records. Written before the store is: a seal only counts where the store's record fits it."""
+    file = _file_of(memory)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    for other in file.parent.glob("golden-*.parquet"):
+        if other != file:
+            other.unlink(missing_ok=True)
+    draft = file.with_suffix(".tmp")
+    connection.execute(_REMEMBERED.format(seal=_SEAL, file=literal(draft)))
+    draft.replace(file)
+
+
+@cache
+def _rules() -> str:
+    """What tells one state of the rules from another: their source, what is declared, and how DuckDB hashes."""
+    files = (Path(golden.__file__), Path(survivorship.__file__), survivorship.DEFAULT)
+    text = duckdb.__version__ + "".join(file.read_text(encoding="utf-8") for file in files)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _file_of(memory: Path) -> Path:
+    return memory / f"golden-{_rules()}.parquet"

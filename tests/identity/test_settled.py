@@ -1,0 +1,101 @@
+"""Golden records left as they are by a night's memory are those a run without it would leave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+from scene import Scene, crosswalk
+from sqlalchemy import Engine, text
+
+from identity import settled
+from identity.decisions import set_value, withdraw_value
+from identity.resolve import resolve
+
+pytestmark = pytest.mark.postgres
+CODES = ("91440101MA59P7XQ24", "91110000600037341L", "91350100M000100Y43")
+NAMES = ("广州华恒科技有限公司", "北京永昌医药有限公司", "厦门鹭江贸易有限公司")
+
+
+@pytest.fixture
+def left_out(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many golden records each run found settled."""
+    counts: list[int] = []
+    remember = settled.remember
+
+    def counted(connection: duckdb.DuckDBPyConnection, memory: Path) -> None:
+        counts.extend(connection.execute("select count(*) from settled").fetchone() or ())
+        remember(connection, memory)
+
+    monkeypatch.setattr(settled, "remember", counted)
+    return counts
+
+
+def firms() -> Scene:
+    scene = Scene()
+    for number, (name, code) in enumerate(zip(NAMES, CODES, strict=True), start=1):
+        scene.crm(f"C{number}", name, uscc=code, address=f"天河路{number}号", industry="ict")
+        scene.group(f"G{number}", name, uscc=code, industry="finance")
+    return scene
+
+
+def night(engine: Engine, scene: Scene, memory: Path) -> None:
+    """With the memory; a run without it then finds nothing to write."""
+    seq = scene.into_store(engine)
+    resolve(engine, seq, memory=memory)
+    before = versions(engine)
+    resolve(engine, seq)
+    assert versions(engine) == before
+
+
+def versions(engine: Engine) -> list[tuple[object, ...]]:
+    with engine.connect() as store:
+        return [
+            tuple(row)
+            for table in ("golden_customer", "golden_provenance")
+            for row in store.execute(text(f"select * from core.{table}")).all()
+        ]
+
+
+def test_only_customers_with_another_input_are_judged_again(store_engine: Engine, tmp_path: Path, left_out: list[int]) -> None:
+    scene = firms()
+    night(store_engine, scene, tmp_path)
+    night(store_engine, scene, tmp_path)
+    scene.crm("C2", "北京永昌医药有限公司", uscc=CODES[1], address="长安街9号", industry="ict", day=1)
+    night(store_engine, scene, tmp_path)
+    scene.forget("customer", "group", "G3")
+    night(store_engine, scene, tmp_path)
+    assert left_out == [0, 3, 2, 2]
+
+
+def test_what_is_no_row_of_a_customer_is_an_input_too(store_engine: Engine, tmp_path: Path, left_out: list[int]) -> None:
+    """A steward's value, a parent, and a code that strangers have come to carry."""
+    scene = firms()
+    night(store_engine, scene, tmp_path)
+    first = crosswalk(store_engine)["crm/gd/C1"]
+    set_value(store_engine, first, "industry", "energy", by="lin", reason="visited")
+    night(store_engine, scene, tmp_path)
+    withdraw_value(store_engine, first, "industry", by="lin", reason="left")
+    night(store_engine, scene, tmp_path)
+    scene.group("G2", NAMES[1], uscc=CODES[1], industry="finance", parent_key="G3")
+    night(store_engine, scene, tmp_path)
+    for number, stranger in enumerate(("深圳云帆物流有限公司", "珠海碧海酒店有限公司", "汕头金穗粮油有限公司")):
+        scene.crm(f"S{number}", stranger, uscc=CODES[2], phone=f"1391234567{number}", address=f"人民路{number}号")
+    night(store_engine, scene, tmp_path)
+    assert all(count < 3 for count in left_out) and len(left_out) == 5
+    assert sum(left_out) > 0
+
+
+def test_a_memory_of_another_store_or_a_spoilt_one_settles_nothing(
+    store_engine: Engine, tmp_path: Path, left_out: list[int]
+) -> None:
+    scene = firms()
+    night(store_engine, scene, tmp_path)
+    with store_engine.begin() as store:
+        store.execute(text("update core.golden_customer set row_hash = 'other' where customer_id = 'BC00000001'"))
+    night(store_engine, scene, tmp_path)
+    [file] = tmp_path.glob("golden-*.parquet")
+    file.write_bytes(b"not parquet")
+    night(store_engine, scene, tmp_path)
+    assert left_out == [0, 2, 0]
