@@ -13,7 +13,7 @@ import pyarrow.csv as pc
 
 from adapters.drift import Carries, check_columns
 from adapters.protocol import LandedBytes
-from adapters.staging.blocks import Block, blocks
+from adapters.staging.blocks import Block, after_last_line, blocks
 from adapters.staging.decode import decode_column, strict
 from adapters.staging.lines import lossy
 from adapters.staging.rows import OddRecord, Place, Positions, SplitJob, TextRows, good_table, odd_table
@@ -34,6 +34,8 @@ def record_ends(data: bytes) -> Positions:
 
 
 def after_last_record(data: bytes) -> int:
+    if b'"' not in data:
+        return after_last_line(data)
     ends = record_ends(data)
     return int(ends[-1]) + 1 if len(ends) else 0
 
@@ -91,14 +93,14 @@ def split_block(contract: Contract, header: tuple[str, ...], block: Block, recor
 
 def _parse_all(contract: Contract, header: tuple[str, ...], records: Records, place: Place) -> pa.Table | None:
     """All records at once; None where one of them is broken, so that they must be read one by one."""
-    data = records.data[int(records.starts[0]) :]
-    if b"\0" in data:
+    if b"\0" in records.data:
         return None
+    data = pa.py_buffer(records.data).slice(int(records.starts[0]))
     try:
         parsed = pc.read_csv(
             pa.BufferReader(data),
-            pc.ReadOptions(column_names=list(header), block_size=len(data) + 1, use_threads=False),
-            pc.ParseOptions(newlines_in_values=b'"' in data, ignore_empty_lines=False),
+            pc.ReadOptions(column_names=list(header), block_size=data.size + 1, use_threads=False),
+            pc.ParseOptions(newlines_in_values=b'"' in records.data, ignore_empty_lines=False),
             pc.ConvertOptions(column_types=dict.fromkeys(header, pa.binary()), strings_can_be_null=False),
         )
     except pa.ArrowInvalid:

@@ -145,7 +145,7 @@ class _Typist:
 
 def _typed(connection: duckdb.DuckDBPyConnection, contract: Contract, texts: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
     connection.register("block", texts)
-    yield from connection.sql(typed_rows(contract, "block")).to_arrow_reader(ROWS_AT_ONCE)
+    yield from connection.execute(typed_rows(contract, "block")).to_arrow_reader(ROWS_AT_ONCE)
     connection.unregister("block")
 
 

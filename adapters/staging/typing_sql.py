@@ -120,7 +120,8 @@ def _moment(text: str) -> str:
 def _plain_moment(text: str) -> str:
     """SQL form as databases write it, in the years since Shanghai last changed its clock (September 1991)."""
     plain = f"TRY_CAST({text} AS TIMESTAMP)"
-    return f"{plain} >= TIMESTAMP '1992-01-01' AND {plain}::VARCHAR = {text}"
+    whole_seconds = f"strlen({text}) = 19 AND {text} LIKE '____-__-__ __:__:__'"  # no room for an offset
+    return f"{plain} >= TIMESTAMP '1992-01-01' AND ({whole_seconds} OR {plain}::VARCHAR = {text})"
 
 
 def _since_1992(text: str) -> str:
