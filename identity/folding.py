@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
@@ -13,20 +12,16 @@ from dataclasses import dataclass
 from functools import cache
 from multiprocessing import current_process, get_context
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from identity import checking, codes, contacts, lexicon, names, normalise, regions
-from identity.checking import surely_valid_licences, surely_valid_org_codes, surely_valid_usccs
+from identity import checking, codes, contacts, forms, lexicon, names, regions
 from store.duck import literal
 
 BATCH = 20_000
-# A process costs some three seconds to start, as it imports all its parent did; so many values take about as long to fold.
+# A process must be started, and imports its parent's main module anew; what so many values take to fold is well above that.
 WORTH_A_PROCESS = 300_000
-
-Fold = Callable[[Sequence[str]], list[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True)
@@ -38,47 +33,8 @@ class Folding:
 
     table: str
     columns: tuple[str, ...]
-    fold: Fold
+    fold: forms.Fold
     personal: bool = False
-
-
-def fold_names(texts: Sequence[str]) -> list[tuple[Any, ...]]:
-    return list(normalise.names(texts))
-
-
-def fold_usccs(texts: Sequence[str]) -> list[tuple[Any, ...]]:
-    sure = surely_valid_usccs(texts)
-    return [(text, "valid") if text in sure else _told(normalise.uscc(text)) for text in texts]
-
-
-def fold_org_codes(texts: Sequence[str]) -> list[tuple[Any, ...]]:
-    sure = surely_valid_org_codes(texts)
-    return [(text, "valid") if text in sure else _told(normalise.org_code(text)) for text in texts]
-
-
-def fold_licences(texts: Sequence[str]) -> list[tuple[Any, ...]]:
-    sure = surely_valid_licences(texts)
-    return [(text, "valid") if text in sure else _told(normalise.licence_no(text)) for text in texts]
-
-
-def fold_taxpayers(texts: Sequence[str]) -> list[tuple[Any, ...]]:
-    return [_told(normalise.taxpayer_id(text)) for text in texts]
-
-
-def fold_addresses(texts: Sequence[str]) -> list[tuple[Any, ...]]:
-    return list(normalise.addresses(texts))
-
-
-def fold_phones(texts: Sequence[str]) -> list[tuple[Any, ...]]:
-    return [(normalise.phone(text),) for text in texts]
-
-
-def fold_contacts(texts: Sequence[str]) -> list[tuple[Any, ...]]:
-    return [(normalise.contact(text),) for text in texts]
-
-
-def _told(code: normalise.Code) -> tuple[str, str]:
-    return code.text, code.reason.value
 
 
 _CODE = ("code varchar", "reason varchar")
@@ -88,15 +44,15 @@ NAMES = Folding(
         "folded varchar", "core varchar", "trade varchar", "industry varchar", "place varchar", "form varchar", "branch varchar",
         "figures varchar", "sketch varchar", "is_group boolean",
     ),
-    fold_names,
+    forms.fold_names,
 )  # fmt: skip
-USCCS = Folding("uscc_fold", _CODE, fold_usccs)
-ORG_CODES = Folding("org_fold", _CODE, fold_org_codes)
-LICENCES = Folding("licence_fold", _CODE, fold_licences)
-TAXPAYERS = Folding("taxpayer_fold", _CODE, fold_taxpayers)
-ADDRESSES = Folding("address_fold", ("city varchar", "street varchar", "detail varchar"), fold_addresses, personal=True)
-PHONES = Folding("phone_fold", ("phone varchar",), fold_phones, personal=True)
-CONTACTS = Folding("contact_fold", ("contact varchar",), fold_contacts, personal=True)
+USCCS = Folding("uscc_fold", _CODE, forms.fold_usccs)
+ORG_CODES = Folding("org_fold", _CODE, forms.fold_org_codes)
+LICENCES = Folding("licence_fold", _CODE, forms.fold_licences)
+TAXPAYERS = Folding("taxpayer_fold", _CODE, forms.fold_taxpayers)
+ADDRESSES = Folding("address_fold", ("city varchar", "street varchar", "detail varchar"), forms.fold_addresses, personal=True)
+PHONES = Folding("phone_fold", ("phone varchar",), forms.fold_phones, personal=True)
+CONTACTS = Folding("contact_fold", ("contact varchar",), forms.fold_contacts, personal=True)
 
 
 def fold_all(connection: duckdb.DuckDBPyConnection, wanted: Mapping[Folding, str], memory: Path | None = None) -> None:
@@ -133,7 +89,7 @@ def _fold(connection: duckdb.DuckDBPyConnection, folding: Folding, pool: Process
 @cache
 def _rules() -> str:
     """What tells one state of the rules from another: their source. Other rules, other files."""
-    rules = (checking, codes, contacts, lexicon, names, regions)
+    rules = (checking, codes, contacts, forms, lexicon, names, regions)
     text = "".join(Path(str(module.__file__)).read_text(encoding="utf-8") for module in rules)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -172,23 +128,16 @@ def _remember(connection: duckdb.DuckDBPyConnection, folding: Folding, file: Pat
 
 def _columns_of(folding: Folding, given: Iterator[pa.Array], pool: ProcessPoolExecutor | None) -> Iterator[list[pa.Array]]:
     if pool is None:
-        yield from (folded_columns(folding.fold, texts) for texts in given)
+        yield from (forms.folded_columns(folding.fold, texts) for texts in given)
         return
     batches, done = list(given), 0
     try:
-        for columns in pool.map(folded_columns, [folding.fold] * len(batches), batches):
+        for columns in pool.map(forms.folded_columns, [folding.fold] * len(batches), batches):
             yield columns
             done += 1
     except BrokenProcessPool:
         # A worker was killed, or could not start where this process began in a way it cannot repeat: slower, not wrong.
-        yield from (folded_columns(folding.fold, texts) for texts in batches[done:])
-
-
-def folded_columns(fold: Fold, given: pa.Array) -> list[pa.Array]:
-    """The texts and their comparable forms, column by column: what crosses between processes is Arrow, not Python's strings.
-    A function of the module, for a worker process finds it by name."""
-    with _without_collecting():
-        return [given, *(pa.array(column) for column in zip(*fold(given.to_pylist()), strict=True))]
+        yield from (forms.folded_columns(folding.fold, texts) for texts in batches[done:])
 
 
 def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
@@ -206,15 +155,3 @@ def _workers(count: int) -> Iterator[ProcessPoolExecutor | None]:
             if processes < 2 or current_process().daemon
             else stack.enter_context(ProcessPoolExecutor(processes, mp_context=get_context("spawn")))
         )
-
-
-@contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Millions of small tuples, none in a cycle: looking for cycles among them is a quarter of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

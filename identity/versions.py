@@ -7,6 +7,7 @@ twice changes nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -84,8 +85,10 @@ def find_changes(connection: duckdb.DuckDBPyConnection, versioned: Versioned, wa
     joined = " and ".join(f"wanted.{column} = current.{column}" for column in versioned.key)
     columns = ", ".join(f"wanted.{column}" for column in versioned.columns)
     first = versioned.key[0]
+    # Where nothing stands yet, all that is wanted is opened: millions of rows, of which no copy is made.
+    made = "table" if _count(connection, f"{name}_current") else "temp view"
     connection.execute(
-        f"create or replace table {name}_opening as select {columns} from {wanted} wanted "
+        f"create or replace {made} {name}_opening as select {columns} from {wanted} wanted "
         f"left join {name}_current current on {joined} where current.{first} is null or {differs}"
     )
     connection.execute(
@@ -123,16 +126,23 @@ def copy_in(store: Connection, connection: duckdb.DuckDBPyConnection, query: str
         raise TypeError(f"the store is written through psycopg, not {type(driver).__name__}")
     statement = f"copy {table} ({', '.join(columns)}) from stdin (format csv)"
     try:
-        with driver.cursor().copy(statement.encode()) as copy:
-            for batch in connection.execute(query).to_arrow_reader(BATCH):
-                copy.write(_as_csv(batch))
+        with driver.cursor().copy(statement.encode()) as copy, ThreadPoolExecutor(1) as ahead:
+            batches = connection.execute(query).to_arrow_reader(BATCH)
+            coming = ahead.submit(_next_as_csv, batches)
+            while rows := coming.result():
+                coming = ahead.submit(_next_as_csv, batches)
+                copy.write(rows)
     except psycopg.Error as error:
         # PostgreSQL quotes the row in its message, and the row may hold personal values.
         raise RetryLater(f"{table} could not be written ({error.sqlstate})", table=table) from None
 
 
-def _as_csv(batch: pa.RecordBatch) -> bytes:
-    """As COPY reads it: a value always in quotes, NULL never."""
+def _next_as_csv(batches: pa.RecordBatchReader) -> bytes:
+    """The next batch as COPY reads it, a value always in quotes, NULL never; nothing behind the last."""
+    try:
+        batch = batches.read_next_batch()
+    except StopIteration:
+        return b""
     written = pa.BufferOutputStream()
     csv.write_csv(batch, written, csv.WriteOptions(include_header=False, quoting_style="all_valid"))
     return bytes(written.getvalue())
