@@ -13,7 +13,7 @@ import pyarrow.csv as pc
 
 from adapters.drift import Carries, check_columns
 from adapters.protocol import LandedBytes
-from adapters.staging.blocks import Block, after_last_line, blocks
+from adapters.staging.blocks import Block, after_last_line, as_it_lies, blocks
 from adapters.staging.decode import decode_column, strict
 from adapters.staging.lines import lossy
 from adapters.staging.rows import OddRecord, Place, Positions, SplitJob, TextRows, good_table, odd_table
@@ -95,7 +95,7 @@ def _parse_all(contract: Contract, header: tuple[str, ...], records: Records, pl
     """All records at once; None where one of them is broken, so that they must be read one by one."""
     if b"\0" in records.data:
         return None
-    data = pa.py_buffer(records.data).slice(int(records.starts[0]))
+    data = as_it_lies(pa.py_buffer(records.data).slice(int(records.starts[0])))
     try:
         parsed = pc.read_csv(
             pa.BufferReader(data),

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 
 from adapters.protocol import LandedBytes
-from adapters.staging.blocks import Block, after_last_line, blocks
+from adapters.staging.blocks import Block, after_last_line, as_it_lies, blocks
 from adapters.staging.decode import Mask, decode_column, strict
 from adapters.staging.rows import OddRecord, Place, Positions, SplitJob, TextRows, good_table, odd_table
 from schemas.contract import Contract
@@ -88,9 +88,10 @@ class Delimited:
         if not records:
             return [pa.array([], pa.binary())] * self.fields
         names = [str(i) for i in range(self.fields)]
+        lying = as_it_lies(pa.py_buffer(data))
         table = pc.read_csv(
-            pa.BufferReader(data),
-            pc.ReadOptions(column_names=names, block_size=len(data) + 1, use_threads=False),
+            pa.BufferReader(lying),
+            pc.ReadOptions(column_names=names, block_size=lying.size + 1, use_threads=False),
             pc.ParseOptions(delimiter="|", quote_char=False, double_quote=False, ignore_empty_lines=False),
             pc.ConvertOptions(column_types=dict.fromkeys(names, pa.binary()), strings_can_be_null=False),
         )

@@ -66,6 +66,18 @@ def test_each_record_has_its_bytes_and_its_fault(
     assert result.bytes == 2 * len(content)
 
 
+def test_a_record_that_begins_with_the_bytes_of_a_mark_keeps_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 64)  # each record begins a block
+    marked = LINE.replace(b"IT000001", blocks.MARK + b"\xc9")
+    result, _ = delimited(tmp_path, b"\n".join([marked, LINE, marked]) + b"\n")
+    assert [row[0] for row in rows(result, "item_no")] == ["锘可", "IT000001", "锘可"]
+    header = ",".join(column.source for column in ORDER.columns)
+    row = "\ufeffO1,K1,,,,,IPL,F,A,DONE,CM,2026-01-15 09:30:00,,1,2026-02-01 08:00:00"
+    files = landed(tmp_path / "extract", "\n".join([header, row, row]).encode())
+    result = stage(ORDER, "20260201", Layout.CSV, files, tmp_path / "rows")
+    assert rows(result, "order_no") == [("\ufeffO1",)] * 2
+
+
 def test_a_bad_record_keeps_its_text_as_far_as_it_can_be_read(tmp_path: Path) -> None:
     result, _ = delimited(tmp_path, SHORT + b"\r\n" + BROKEN)
     short, broken = (str(row[0]) for row in rows(result, "_source"))
