@@ -17,10 +17,11 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -34,7 +35,7 @@ from store import duck
 
 LINEAGE = ("system", "province", "source_key", "batch_id", "row_no")
 STREAMS = 2
-"""Batches read at a time: one backend of the store alone is the bottleneck of a large one."""
+"""Entities and batches read at a time: one backend of the store alone is the bottleneck of a large one."""
 ANEW_ABOVE = 10
 """Parts per hundred of a part's rows: a greater difference makes it anew."""
 
@@ -96,44 +97,43 @@ class Parts:
         stem = f"{entity}-{_digest(columns)}"
         kept = self._newest(stem)
         touched = self._touched(entity, kept.seq) if kept else ""
-        if kept and touched:
-            difference = select(f"(system, province, source_key) in ({touched})")
-            self._read(f"{entity}_touched", touched)
-            self._read(f"{entity}_now", difference)
-            if self._count(f"{entity}_touched") * 100 > self._rows_of(kept.file) * ANEW_ABOVE:
-                kept = None
-        if kept is None:
-            kept = self._write(entity, self._named(stem), select("true"))
-            touched = ""
-        self.used.add(kept.file)
-        base = f"select * from read_parquet('{kept.file}')"
-        if touched:
-            keys = "(system, province, source_key)"
-            base += f" anti join {entity}_touched using {keys} union all by name select * from {entity}_now"
-        self.connection.execute(f"create or replace view core.{entity} as {base}")
+        with self.connection.cursor() as cursor:
+            if kept and touched:
+                read_store(cursor, f"{entity}_touched", touched)
+                if _count(cursor, f"{entity}_touched") * 100 > _rows_of(cursor, kept.file) * ANEW_ABOVE:
+                    kept = None
+            if kept is None:
+                kept = self._write(entity, self._named(stem), select("true"))
+                touched = ""
+            self.used.add(kept.file)
+            base = f"select * from read_parquet('{kept.file}')"
+            if touched:
+                read_store(cursor, f"{entity}_now", select(f"(system, province, source_key) in ({touched})"))
+                base = _overlaid(cursor, entity, kept.file)
+            cursor.execute(f"create or replace view core.{entity} as {base}")
 
-    def fact(self, entity: str, columns: Sequence[str], batches: Sequence[int], select: Callable[[str], str]) -> None:
-        """Makes view `core.<entity>` of the rows of these batches visible at the sequence, and `<entity>_closed` of the keys
-        (`batch_id, source_key`) that later loads closed in the parts. `select(where)` leaves out what is one in a batch:
-        `system`, `province` and `batch_id`."""
+    def fact(
+        self, entity: str, columns: Sequence[str], batches: Sequence[int], select: Callable[[str], str], pool: Executor
+    ) -> Callable[[], None]:
+        """Begins to read, and gives what waits for it and makes view `core.<entity>` of the rows of these batches visible at
+        the sequence, and `<entity>_closed` of the keys (`batch_id, source_key`) that later loads closed in the parts.
+        `select(where)` leaves out what is one in a batch: `system`, `province` and `batch_id`."""
         self.connection.execute(f"create or replace table {entity}_closed (batch_id bigint, source_key varchar)")
-        wanted = {int(batch): f"{entity}-{_digest(columns)}-b{int(batch)}" for batch in batches}
-        found: dict[int, Part] = {}
-        for batch, stem in wanted.items():
-            kept = self._newest(stem)
-            if kept and self._closed_since(entity, batch, kept):
-                found[batch] = kept
-        with ThreadPoolExecutor(STREAMS) as pool:
-            missing = {
-                batch: pool.submit(self._write_batch, entity, batch, self._named(stem), select)
-                for batch, stem in wanted.items()
-                if batch not in found
-            }
-        found |= {batch: writing.result() for batch, writing in missing.items()}
-        self.facts[entity] = [found[batch] for batch in wanted]
-        self.used |= {part.file for part in found.values()}
-        if found:
-            files = ", ".join(f"'{part.file}'" for part in found.values())
+        stems = {int(batch): f"{entity}-{_digest(columns)}-b{int(batch)}" for batch in batches}
+        reading = {batch: pool.submit(self._batch, entity, batch, stem, select) for batch, stem in stems.items()}
+        return partial(self._unite, entity, reading, select)
+
+    def _batch(self, entity: str, batch: int, stem: str, select: Callable[[str], str]) -> Part:
+        kept = self._newest(stem)
+        if kept and self._closed_since(entity, batch, kept):
+            return kept
+        return self._write_batch(entity, batch, self._named(stem), select)
+
+    def _unite(self, entity: str, reading: Mapping[int, Future[Part]], select: Callable[[str], str]) -> None:
+        self.facts[entity] = [part.result() for part in reading.values()]
+        self.used |= {part.file for part in self.facts[entity]}
+        if self.facts[entity]:
+            files = ", ".join(f"'{part.file}'" for part in self.facts[entity])
             query = f"select * from read_parquet([{files}]) anti join {entity}_closed using (batch_id, source_key)"
             self.connection.execute(f"create or replace view core.{entity} as {query}")
         else:
@@ -196,10 +196,12 @@ class Parts:
             f"select batch_id, source_key from core.{entity} where batch_id = {batch} "
             f"and recorded_to > {kept.seq} and recorded_to <= {self.seq}"
         )
-        self._read(f"{entity}_closing", query)
-        if self._count(f"{entity}_closing") * 100 > self._rows_of(kept.file) * ANEW_ABOVE:
-            return False
-        self.connection.execute(f"insert into {entity}_closed from {entity}_closing")
+        closing = f"{entity}_closing_b{batch}"
+        with self.connection.cursor() as cursor:
+            read_store(cursor, closing, query)
+            if _count(cursor, closing) * 100 > _rows_of(cursor, kept.file) * ANEW_ABOVE:
+                return False
+            cursor.execute(f"insert into {entity}_closed from {closing}")
         return True
 
     def _loaded(self, feeds: Sequence[str], since: int, *, beside: int | None = None) -> list[int]:
@@ -222,16 +224,27 @@ class Parts:
         draft.replace(file)
         return Part(entity, file, self.seq)
 
-    def _rows_of(self, file: Path) -> int:
-        row = self.connection.execute(f"select sum(num_rows)::bigint from parquet_file_metadata('{file}')").fetchone()
-        return int(row[0]) if row else 0
 
-    def _count(self, table: str) -> int:
-        row = self.connection.execute(f"select count(*) from {table}").fetchone()
-        return int(row[0]) if row else 0
+def _overlaid(connection: duckdb.DuckDBPyConnection, entity: str, file: Path) -> str:
+    """A query of the part with the keys of `<entity>_touched` as `<entity>_now` has them. Which of its rows are gone is found
+    once, by their places, so that those who read the entity do not compare keys again."""
+    rows = f"read_parquet('{file}', file_row_number = true)"
+    connection.execute(
+        f"create or replace table {entity}_gone as "
+        f"select file_row_number from {rows} semi join {entity}_touched using (system, province, source_key)"
+    )
+    left = f"select * exclude (file_row_number) from {rows} anti join {entity}_gone using (file_row_number)"
+    return f"{left} union all by name select * from {entity}_now"
 
-    def _read(self, table: str, query: str) -> None:
-        read_store(self.connection, table, query)
+
+def _rows_of(connection: duckdb.DuckDBPyConnection, file: Path) -> int:
+    row = connection.execute(f"select sum(num_rows)::bigint from parquet_file_metadata('{file}')").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    row = connection.execute(f"select count(*) from {table}").fetchone()
+    return int(row[0]) if row else 0
 
 
 def _numbers(store: Connection, query: str, values: dict[str, object]) -> list[int]:

@@ -14,6 +14,7 @@ import duckdb
 
 from identity.extract import Extract
 from identity.parts import Parts
+from reconcile.provinces import TYPE, enumerate_provinces
 
 RENT = "('recurring', 'circuit')"
 _KEYS = "province, bill_no, account_no, product_id_crm, month"
@@ -45,46 +46,51 @@ select province, (year(charged_from) * 100 + month(charged_from))::varchar as mo
 from {{items}} item where charge_item in {RENT}
 """
 
-# What has to be summed again: keys of which rows were closed, and those of a month's smaller parts, its corrections.
-_TOUCHED = f"""
+# What was charged by the rows that corrections closed, to be taken away again.
+_TAKEN = "create or replace table taken as select {keys}, {taken} from ({closed_charges})"
+# Products whose charges are summed again: those of closed rows, and those of a month's smaller parts, its corrections. A product
+# more than need be is only summed once more, so one column tells enough.
+_TOUCHED = """
 create or replace table touched as
-select distinct {_KEYS} from ({{taken}}) taken
+select coalesce(product_id_crm, '') as product from taken
 union
-select {_KEYS} from read_parquet({{charges}}, filename = true) semi join (
-    select filename, province, month from read_parquet({{charges}}, filename = true) group by filename, province, month
+select coalesce(product_id_crm, '') from read_parquet({charges}, filename = true) semi join (
+    select filename, province, month from read_parquet({charges}, filename = true) group by filename, province, month
     qualify row_number() over (partition by province, month order by count(*) desc, filename) > 1
 ) smaller using (filename, province, month)
 """
-_SAME = " and ".join(f"part.{key} is not distinct from touched.{key}" for key in _KEYS.split(", "))
 
 
 def sum_charges(extract: Extract) -> None:
     """Makes `charge` and `rent` of the extract's bill items."""
+    enumerate_provinces(extract)
     connection, parts = extract.connection, extract.parts
+    enumerated = f"select * replace (province::{TYPE} as province)"
     if parts is None or not parts.facts.get("bill_item"):
-        connection.execute(f"create or replace table charge as {_CHARGE.format(items='core.bill_item')}")
-        connection.execute(f"create or replace table rent as {_RENT.format(items='core.bill_item')}")
+        connection.execute(f"create or replace table charge as {enumerated} from ({_CHARGE.format(items='core.bill_item')})")
+        connection.execute(f"create or replace table rent as {enumerated} from ({_RENT.format(items='core.bill_item')})")
         return
     items = [part.file for part in parts.facts["bill_item"]]
     charges = _listed([_kept(connection, parts, "charge", _CHARGE, file) for file in items])
     rents = _listed([_kept(connection, parts, "rent", _RENT, file) for file in items])
     closed = f"(select * from read_parquet({_listed(items)}) semi join bill_item_closed using (batch_id, source_key))"
-    taken = ", ".join(f"-{name} as {name}" for name in _SUMS)
-    summed = ", ".join(f"sum({name})::{'decimal(38, 0)' if 'wrong' in name and 'fen' in name else 'bigint'} as {name}"
-                       for name in _SUMS)  # fmt: skip
-    taken = f"select {_KEYS}, {taken} from ({_CHARGE.format(items=closed)})"
     if _overlap(connection, charges):
-        connection.execute(_TOUCHED.format(taken=taken, charges=charges))
-        parts_of = f"select part.* from read_parquet({charges}) part {{join}} join touched on {_SAME}"
+        closed_charges = _CHARGE.format(items=closed)
+        taken = ", ".join(f"-{name} as {name}" for name in _SUMS)
+        connection.execute(_TAKEN.format(keys=_KEYS, taken=taken, closed_charges=closed_charges))
+        connection.execute(_TOUCHED.format(charges=charges))
+        summed = ", ".join(f"sum({name})::{_type(name)} as {name}" for name in _SUMS)
+        part = f"select part.* from read_parquet({charges}) part {{join}} join touched on coalesce(product_id_crm, '') = product"
         connection.execute(
-            f"create or replace table charge as {parts_of.format(join='anti')} union all by name "
-            f"select {_KEYS}, {summed} from ({parts_of.format(join='semi')} union all by name {taken}) several "
-            f"group by {_KEYS} having sum(items) <> 0"
+            f"create or replace table charge as {enumerated} from ({part.format(join='anti')} union all by name "
+            f"select {_KEYS}, {summed} from ({part.format(join='semi')} union all by name from taken) several "
+            f"group by {_KEYS} having sum(items) <> 0)"
         )
     else:
-        connection.execute(f"create or replace view charge as from read_parquet({charges})")
+        connection.execute(f"create or replace view charge as {enumerated} from read_parquet({charges})")
     connection.execute(
-        f"create or replace table rent as from read_parquet({rents}) anti join bill_item_closed using (batch_id, source_key)"
+        f"create or replace table rent as {enumerated.replace('*', '* exclude (batch_id, source_key)')} "
+        f"from read_parquet({rents}) anti join bill_item_closed using (batch_id, source_key)"
     )
 
 
@@ -106,6 +112,10 @@ def _overlap(connection: duckdb.DuckDBPyConnection, charges: str) -> bool:
         f"select distinct filename, province, month from read_parquet({charges}, filename = true)) held"
     ).fetchone()
     return bool(row and row[0])
+
+
+def _type(name: str) -> str:
+    return "decimal(38, 0)" if name in {"wrong_fen", "wrong_by_fen", "abs_wrong_fen"} else "bigint"
 
 
 def _listed(files: Sequence[Path]) -> str:

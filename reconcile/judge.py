@@ -41,6 +41,8 @@ select '{rule_id}', province, sum(subjects) from (
     select province, subjects from ({base}) union all select distinct province, 0 from kept where {mended}
 ) based where {present} group by province
 """
+# Rules that look at the same rows count them once.
+_JUDGED_AS = "insert into judged select '{rule_id}', province, subjects from judged where rule_id = '{like}'"
 _JUDGE = """
 insert into finding_raw
 select '{rule_id}', '{severity}', province, {month}, {subject}::varchar, left_value, right_value, money_fen, {cause},
@@ -88,16 +90,21 @@ def judge(connection: duckdb.DuckDBPyConnection, rules: Iterable[Rule], cycle: s
     """
     connection.execute(_TABLES)
     connection.execute(f"set variable night = date '{first_day(cycle).isoformat()}'")
+    counted: dict[tuple[str, frozenset[str]], str] = {}
     for rule in rules:
-        present = [f"province in (select province from present where entity = '{name}')" for name in rule.needs]
-        mended = "true" if rule.needs else "false"
-        judged = _JUDGED.format(rule_id=rule.rule_id, base=rule.base, mended=mended, present=" and ".join(present) or "true")
-        connection.execute(judged)
+        like = counted.setdefault((rule.base, frozenset(rule.needs)), rule.rule_id)
+        connection.execute(_base(rule) if like == rule.rule_id else _JUDGED_AS.format(rule_id=rule.rule_id, like=like))
         connection.execute(statement(rule, cycle))
     connection.execute(_FINDING)
     twice = connection.execute(_TWICE).fetchone()
     if twice:
         raise InvariantBroken(f"rule {twice[0]} finds one subject twice in {twice[1]}: {twice[2]}", rule_id=twice[0])
+
+
+def _base(rule: Rule) -> str:
+    present = [f"province in (select province from present where entity = '{name}')" for name in rule.needs]
+    mended = "true" if rule.needs else "false"
+    return _JUDGED.format(rule_id=rule.rule_id, base=rule.base, mended=mended, present=" and ".join(present) or "true")
 
 
 def statement(rule: Rule, cycle: str) -> str:

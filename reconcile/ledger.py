@@ -73,7 +73,7 @@ with met as (
     select known.* replace ('closed' as state, '{cycle}' as closed_cycle)
     from breaks_known known semi join judged using (rule_id, province) anti join seen using (break_id)
     where known.state <> 'closed'
-        and (known.month is null or (known.province, known.month) in (select (province, month) from kept))
+        and (known.month is null or (known.province, known.month) in (select (province::varchar, month) from kept))
 )
 select * from open_breaks union all by name select * exclude (month) from agreed
 """

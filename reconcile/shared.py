@@ -1,4 +1,4 @@
-"""What several rules read, made once a run from the extract.
+"""What several rules read, made once a run from the extract. `province` is an enumeration (`reconcile.provinces`).
 
 | table | a row is |
 |---|---|
@@ -24,6 +24,7 @@ from collections.abc import Sequence
 from identity.extract import Extract, read_store
 from reconcile import figures
 from reconcile.charges import sum_charges
+from reconcile.provinces import TYPE
 from schemas.contract import Mode
 from schemas.contracts import CONTRACTS
 
@@ -68,6 +69,8 @@ create or replace macro is_withheld(of_feed, of_province, of_key) as exists (
 )
 """
 _GOLDEN = "select system, province, customer_key, customer_id from core.crosswalk where recorded_to is null"
+# Of a province that the extract holds nothing of, nobody asks.
+_KNOWN = f"create or replace table golden as select * replace (try_cast(province as {TYPE}) as province) from golden"
 _CUSTOMERS = """
 create or replace table payer as
 select product.province, product.account_no, product.customer_key, any_value(golden.customer_id) as customer_id,
@@ -130,6 +133,7 @@ def derive(extract: Extract, periods: Sequence[str] | None) -> None:
     """Makes what follows from `core.*` and from what was read of the store (`withheld_row`, `golden`, `picture`)."""
     connection = extract.connection
     sum_charges(extract)
+    connection.execute(_KNOWN)
     months = ", ".join(f"'{int(month)}'" for month in periods or ())
     connection.execute(_SUMS.format(judged=f"month in ({months or 'null'})" if periods is not None else "true"))
     connection.execute(_TOKENS)

@@ -61,14 +61,18 @@ ACTIVE_BUT_NOT_BILLED = Rule(
     left=words.said("Monthly price, fen (CRM)", "月价(分, 客户资源)"),
     right=words.said("Charged, fen (billing)", "计费金额(分, 账务)"),
     found="""
-        select product.province, product.product_id_crm, kept.month, product.monthly_price_fen::varchar as left_value,
-            '0' as right_value, greatest(coalesce(product.monthly_price_fen, 0), 0) as money_fen, product.account_no
-        from core.product product
-        join kept on kept.province = product.province
-        join core.account account on account.province = product.province and account.account_no = product.account_no
-        anti join charge charged on charged.province = product.province
-            and charged.product_id_crm = product.product_id_crm and charged.month = kept.month
-        where product.product_status = 'active' and product.started_on < strptime(kept.month, '%Y%m')
+        with silent as materialized (
+            select product.province, product.product_id_crm, kept.month, product.monthly_price_fen, product.account_no
+            from core.product product
+            join kept on kept.province = product.province
+            anti join charge charged on charged.province = product.province
+                and charged.product_id_crm = product.product_id_crm and charged.month = kept.month
+            where product.product_status = 'active' and product.started_on < strptime(kept.month, '%Y%m')
+        )
+        select silent.province, silent.product_id_crm, silent.month, silent.monthly_price_fen::varchar as left_value,
+            '0' as right_value, greatest(coalesce(silent.monthly_price_fen, 0), 0) as money_fen, silent.account_no
+        from silent
+        join core.account account on account.province = silent.province and account.account_no = silent.account_no
     """,
     base="""
         select province, count(*) as subjects from core.product product join kept using (province)
@@ -104,19 +108,23 @@ IN_USE_WITHOUT_REVENUE = Rule(
     left=words.said("Ordered, in use since", "在用起始"),
     right=words.said("Months with a charge", "有费用的账期数"),
     found="""
-        select product.province, product.product_id_crm, strftime(product.started_on, '%Y-%m-%d') as left_value,
-            '0' as right_value, (greatest(coalesce(product.monthly_price_fen, 0), 0) * span.months)::bigint as money_fen,
-            span.months, min(ordered.order_no) as order_no
-        from core.product product
-        join (select province, min(month) as first_month, count(*) as months from kept group by province) span
-            on span.province = product.province
-        anti join (select province, product_id_crm from charge join kept using (province, month)) charged
-            on charged.province = product.province and charged.product_id_crm = product.product_id_crm
-        join core.product_order ordered on ordered.province = product.province
-            and ordered.product_id_crm = product.product_id_crm
-        where product.product_status = 'active' and product.started_on < strptime(span.first_month, '%Y%m')
-            and ordered.order_action = 'add' and ordered.order_state = 'completed'
-        group by product.province, product.product_id_crm, product.started_on, product.monthly_price_fen, span.months
+        with silent as materialized (
+            select product.province, product.product_id_crm, product.started_on, product.monthly_price_fen, span.months
+            from core.product product
+            join (select province, min(month) as first_month, count(*) as months from kept group by province) span
+                on span.province = product.province
+            anti join (select province, product_id_crm from charge join kept using (province, month)) charged
+                on charged.province = product.province and charged.product_id_crm = product.product_id_crm
+            where product.product_status = 'active' and product.started_on < strptime(span.first_month, '%Y%m')
+        )
+        select silent.province, silent.product_id_crm, strftime(silent.started_on, '%Y-%m-%d') as left_value,
+            '0' as right_value, (greatest(coalesce(silent.monthly_price_fen, 0), 0) * silent.months)::bigint as money_fen,
+            silent.months, min(ordered.order_no) as order_no
+        from silent
+        join core.product_order ordered on ordered.province = silent.province
+            and ordered.product_id_crm = silent.product_id_crm
+        where ordered.order_action = 'add' and ordered.order_state = 'completed'
+        group by silent.province, silent.product_id_crm, silent.started_on, silent.monthly_price_fen, silent.months
     """,
     base="""
         select product.province, count(*) as subjects from core.product product

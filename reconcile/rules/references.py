@@ -45,7 +45,7 @@ class Reference:
 def orphans(reference: Reference) -> Rule:
     """The rule that finds rows of a daily feed whose reference leads nowhere."""
     r = reference
-    named = f"from core.{r.child} child where child.system = '{r.system}' and child.{r.column} is not null and {r.where}"
+    kept = f"child.system = '{r.system}' and child.{r.column} is not null and {r.where}"
     return Rule(
         rule_id=r.rule_id,
         family="references",
@@ -60,11 +60,12 @@ def orphans(reference: Reference) -> Rule:
             select child.province, child.{r.key}, child.{r.column} as named, child.{r.column} as left_value,
                 null as right_value, greatest(coalesce({r.money}, 0), 0)::bigint as money_fen,
                 child.source_version as touched_at{f", child.{r.customer}" if r.customer not in (None, r.key) else ""}
-            {named} and not exists (
-                select 1 from core.{r.parent} parent where parent.system = '{r.parent_system}'
-                    and parent.province = child.province and parent.{r.parent_key} = child.{r.column})
+            from core.{r.child} child
+            anti join (select province, {r.parent_key} as key from core.{r.parent} where system = '{r.parent_system}') parent
+                on parent.province = child.province and parent.key = child.{r.column}
+            where {kept}
         """,
-        base=f"select child.province, count(*) as subjects {named} group by child.province",
+        base=f"select child.province, count(*) as subjects from core.{r.child} child where {kept} group by child.province",
         needs=(r.child, r.parent),
         severity=r.severity,
         owner_role=r.owner_role,
