@@ -46,20 +46,32 @@ where bill.total_fen > coalesce(paid.fen, 0);
 
 delete from loose_payment where (province, payment_no) in (select (province, payment_no) from settled);
 """
-# The first payment of an amount with its first reversal, the second with the second.
+# A reversal takes back the earliest payment of its amount, made by then, that no reversal before it took. `short` counts the
+# reversals so far that found none; one that raises it is one of them.
 _REVERSED = """
 insert into settled
 with numbered as (
-    select *, row_number() over (partition by province, account_no, amount_fen order by paid_at, payment_no) as turn
+    select *, abs(amount_fen) as fen,
+        row_number() over (partition by province, account_no, amount_fen order by paid_at, payment_no) as turn,
+        count(*) filter (amount_fen > 0) over (
+            partition by province, account_no, abs(amount_fen) order by paid_at::date
+        ) as paid_by_then
     from loose_payment
+), back as (
+    select *, greatest(0, max(turn - paid_by_then) over earlier) as short
+    from numbered where amount_fen < 0
+    window earlier as (partition by province, account_no, fen order by turn rows unbounded preceding)
 ), pair as (
-    select paid.province, paid.account_no, paid.payment_no as paid_no, back.payment_no as back_no, paid.amount_fen
-    from numbered paid join numbered back on back.province = paid.province and back.account_no = paid.account_no
-        and back.amount_fen = -paid.amount_fen and back.turn = paid.turn
-    where paid.amount_fen > 0 and back.paid_at::date >= paid.paid_at::date
+    select paid.province, paid.account_no, paid.payment_no as paid_no, back.payment_no as back_no, paid.fen
+    from (
+        select *, lag(short, 1, 0) over (partition by province, account_no, fen order by turn) as short_before from back
+    ) back
+    join numbered paid on paid.province = back.province and paid.account_no = back.account_no and paid.fen = back.fen
+        and paid.amount_fen > 0 and paid.turn = back.turn - back.short
+    where back.short = back.short_before
 )
-select province, paid_no, account_no, null, amount_fen, 'reversed' from pair
-union all select province, back_no, account_no, null, -amount_fen, 'reversed' from pair
+select province, paid_no, account_no, null, fen, 'reversed' from pair
+union all select province, back_no, account_no, null, -fen, 'reversed' from pair
 """
 _WHOLE = """
 insert into settled
@@ -73,7 +85,7 @@ from (
 _PARTS = """
 insert into settled
 with whole_account as (
-    select province, account_no, sum(amount_fen) as fen, list(payment_no) as payments from loose_payment
+    select province, account_no, sum(amount_fen) as fen, list(payment_no order by payment_no) as payments from loose_payment
     where amount_fen > 0 group by all having count(*) > 1
 ), pair as (
     select one.province, one.account_no, one.amount_fen + other.amount_fen as fen, [one.payment_no, other.payment_no] as payments

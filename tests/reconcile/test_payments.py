@@ -69,6 +69,23 @@ def test_two_bills_of_one_amount_are_left_to_a_person() -> None:
     assert connection.execute("select count(*) from suggested_settlement").fetchone() == (2,)
 
 
+def test_payments_in_any_order_settle_alike() -> None:
+    """Two parts that are all an account paid are one answer, whichever came first."""
+    parts: list[Payment] = [("P1", "A1", None, 40, "2026-03-01"), ("P2", "A1", None, 60, "2026-03-02")]
+    for payments in (parts, parts[::-1]):
+        assert ways(settled([("B1", "A1", 100)], payments)) == {"parts": {("P1", "B1"), ("P2", "B1")}}
+
+
+def test_a_reversal_takes_back_a_payment_made_before_it() -> None:
+    """One of a payment that is not known takes none that was made later; the next one does."""
+    payments: list[Payment] = [
+        ("R0", "A1", None, -100, "2026-03-01"), ("P1", "A1", None, 100, "2026-03-05"), ("R1", "A1", None, -100, "2026-03-06"),
+        ("P2", "A1", None, 100, "2026-03-07"), ("R2", "A1", None, -100, "2026-03-07"), ("R3", "A1", None, -100, "2026-03-08"),
+    ]  # fmt: skip
+    connection = settled([("B1", "A1", 100)], payments)
+    assert ways(connection) == {"reversed": {("P1", None), ("R1", None), ("P2", None), ("R2", None)}}
+
+
 def _class(book_seed: int, province: str, month: str, account: str) -> str:
     drawn = share(book_seed, "pays", province, month, account)
     return "in full" if drawn < 0.80 else "in parts" if drawn < 0.88 else "too much" if drawn < 0.90 else "reversed"
