@@ -15,6 +15,7 @@ import duckdb
 from identity.extract import Extract
 from identity.parts import Parts
 from reconcile.provinces import TYPE, enumerate_provinces
+from store.duck import literal
 
 RENT = "('recurring', 'circuit')"
 _KEYS = "province, bill_no, account_no, product_id_crm, month"
@@ -98,8 +99,8 @@ def _kept(connection: duckdb.DuckDBPyConnection, parts: Parts, name: str, statem
     file = parts.folder / f"{name}-{hashlib.sha256(statement.encode()).hexdigest()[:12]}-{items.stem}.parquet"
     if not file.exists():
         draft = file.with_suffix(".tmp")
-        query = statement.format(items=f"read_parquet('{items}')")
-        connection.execute(f"copy ({query}) to '{draft}' (format parquet)")
+        query = statement.format(items=f"read_parquet({literal(items)})")
+        connection.execute(f"copy ({query}) to {literal(draft)} (format parquet)")
         draft.replace(file)
     parts.used.add(file)
     return file
@@ -119,4 +120,4 @@ def _type(name: str) -> str:
 
 
 def _listed(files: Sequence[Path]) -> str:
-    return "[" + ", ".join(f"'{file}'" for file in files) + "]"
+    return "[" + ", ".join(literal(file) for file in files) + "]"

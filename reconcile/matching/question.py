@@ -14,6 +14,7 @@ from hub.errors import HubError
 MONEY_DIGITS = 6
 """Decimals of money kept exactly: amounts are integers of 10^-6 of the currency's unit."""
 
+MOST_SHARE = Decimal("0.9")
 _TOLERANCES = "an amount (0.05), a share of the larger amount (0.5%), days (3d); several are separated by commas"
 _SPLIT = re.compile(r"\s*[,;]\s*")
 
@@ -99,8 +100,8 @@ def tolerance_of(words: Sequence[str], days: int | None = None) -> Tolerance:
             amount = Decimal(found[0])
         else:
             raise HubError(f"no tolerance {word!r}; allowed: {_TOLERANCES}")
-    if share >= 1:
-        raise HubError(f"a tolerance of {share * 100:f}% allows everything; allowed: less than 100%")
+    if share > MOST_SHARE:
+        raise HubError(f"a tolerance of {share * 100:f}% allows nearly everything; allowed: at most {MOST_SHARE:.0%}")
     return Tolerance(amount, share, in_days)
 
 

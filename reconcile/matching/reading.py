@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, time
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ DELIMITERS = (",", "\t", "|", ";")
 CHUNK = 1 << 20
 LINES_NAMED = 5
 ROW = "_row_no"
+_MICRO, _EXACT_BELOW = Decimal("0.000001"), Decimal(10**15)
 
 
 def read(connection: duckdb.DuckDBPyConnection, path: Path, table: str) -> list[str]:
@@ -56,6 +57,8 @@ def _csv(path: Path) -> Any:
         heading = file.readline()
     if not heading.strip():
         raise HubError(f"{path.name} is empty: its first line must name the columns")
+    if heading.count('"') % 2:
+        raise HubError(f"{path.name} names a column over more than one line; the heading must be the first line")
     delimiter = max(DELIMITERS, key=heading.count)
     names = _checked(path, next(csv.reader([heading], delimiter=delimiter)))
     wrong: list[str] = []
@@ -84,12 +87,11 @@ def _csv(path: Path) -> Any:
 def _encoding(path: Path) -> str:
     with path.open("rb") as file:
         start = file.read(4)
-    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    for encoding in ("utf-8-sig", "gb18030"):
+    marked = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    for encoding in ("utf-16",) if marked else ("utf-8-sig", "gb18030"):
         if _decodes(path, encoding):
             return encoding
-    raise HubError(f"{path.name} is neither UTF-8 nor GB18030")
+    raise HubError(f"{path.name} is not {'UTF-16, as it begins' if marked else 'UTF-8 nor GB18030'}")
 
 
 def _decodes(path: Path, encoding: str) -> bool:
@@ -126,10 +128,11 @@ def _cell(value: object) -> str:
         return value
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")
-    if isinstance(value, date | time | bool):
-        return str(value)
-    # What remains is a binary number: a workbook knows no other. Six decimals are more than any currency has.
-    return _plain(Decimal(str(value)).quantize(Decimal("0.000001"))) if value is not None else ""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "" if value is None else str(value)
+    # A binary number: a workbook knows no other. Six decimals are more than any currency has, and none is told of a larger one.
+    number = Decimal(str(value))
+    return _plain(number.quantize(_MICRO) if abs(number) < _EXACT_BELOW else number)
 
 
 def _plain(number: Decimal) -> str:
