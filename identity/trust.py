@@ -4,11 +4,12 @@
 |---|---|
 | `firm` | one firm's |
 | `by_branch` | a head office's, which its branches carry too: each tail by itself |
-| `contested` | carried by two firms of one source that other facts tell apart: only an equal name decides |
-| `junk` | carried by `limits.strangers` unrelated firms or more: nobody's |
+| `contested` | carried by two firms that other facts tell apart, in one source or in two: only an equal name decides |
+| `junk` | carried by `limits.strangers` unrelated firms or more, over all sources together: nobody's |
 
 Two names under one code are one firm renamed where they share a telephone, an address or a licence, where one is a slip of the
-other, or where nothing speaks against it; a clerk's mistake shows in facts that differ.
+other, where a source refers by key from the one to the other of another source, or where nothing speaks against it; a clerk's
+mistake shows in facts that differ.
 """
 
 from __future__ import annotations
@@ -66,15 +67,30 @@ select one.node as a, other.node as b, one.kind, one.code,
         or (least(length(one.core), length(other.core)) >= 4 and levenshtein(one.sketch, other.sketch) <= 1) as slip
 from bearer one join bearer other on one.kind = other.kind and one.code = other.code and one.node < other.node;
 """
-_ONE_FIRM = "(select a, b from bearer_pair where coalesce(shares, false) or slip)"
+# Names of two sources only: within one, a record has no other record of its firm to refer to, and a slip would tie strangers.
+_REFERRED = """
+create or replace table bearer_reference as
+with said as (
+    select node, 'crm' as system, province, customer_id_crm as customer_key from reference_row
+    where customer_id_crm is not null
+    union
+    select node, 'group', province, group_id_group from reference_row where group_id_group is not null
+)
+select distinct one.node as a, other.node as b
+from said join node target using (system, province, customer_key)
+join code_usage here on here.node = said.node
+join code_usage there on there.node = target.node and there.kind = here.kind and there.code = here.code
+join bearer one on one.kind = here.kind and one.code = here.code and one.head = here.head
+join bearer other on other.kind = there.kind and other.code = there.code and other.head = there.head
+where one.node <> other.node and not list_has_any(one.systems, other.systems);
+"""
+_ONE_FIRM = """(
+    select a, b from bearer_pair where coalesce(shares, false) or slip union all select a, b from bearer_reference
+)"""
 _TRUST = """
 create or replace table code_trust as
-with of_source as (
-    select kind, code, system, count(distinct component) as strangers from (
-        select kind, code, unnest(systems) as system, component from bearer join bearer_group using (node)
-    ) group by all
-), widest as (
-    select kind, code, max(strangers) as strangers from of_source group by all
+with firms as (
+    select kind, code, count(distinct component) as strangers from bearer join bearer_group using (node) group by all
 ), spoken_against as (
     select kind, code, bool_or(comparable) as comparable from bearer_pair
     join bearer_group one on one.node = a join bearer_group other on other.node = b
@@ -92,7 +108,7 @@ select counted.kind, counted.code, counted.nodes,
 from counted
 join (select kind, code, max(tails) as tails from of_instance group by all) here using (kind, code)
 left join code_heads using (kind, code)
-left join widest using (kind, code)
+left join firms using (kind, code)
 left join spoken_against using (kind, code);
 
 insert into signal
@@ -104,8 +120,10 @@ def judge_codes(connection: duckdb.DuckDBPyConnection, settings: IdentitySetting
     """Makes `node_code` (`node, kind, code`) and `code_trust` (`kind, code, nodes, trust`) from `record`; adds to `signal`."""
     connection.execute(_NODE_CODES)
     connection.execute(_BEARERS)
+    connection.execute(_REFERRED)
     components(connection, "bearer", _ONE_FIRM, "bearer_group")
     connection.execute(_TRUST.format(strangers=settings.limits.strangers, looked_at=LOOKED_AT))
     connection.execute(
-        "drop table code_usage; drop table code_heads; drop table bearer; drop table bearer_pair; drop table bearer_group"
+        "drop table code_usage; drop table code_heads; drop table bearer; drop table bearer_pair; drop table bearer_group; "
+        "drop table bearer_reference"
     )

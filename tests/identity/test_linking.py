@@ -82,6 +82,23 @@ def test_a_renamed_firm_is_one_under_both_names(duck: duckdb.DuckDBPyConnection,
     assert linked(duck, scene) == {frozenset({"crm/gd/C1", "crm/gd/C2", "orders/gd/D1"})}
 
 
+@pytest.mark.parametrize("reference", ["C1", None])
+def test_a_code_in_two_systems_under_names_that_share_nothing_needs_a_reference(
+    duck: duckdb.DuckDBPyConnection, scene: Scene, reference: str | None
+) -> None:
+    scene.crm("C1", "广州华恒科技有限公司", uscc=ONE, phone="13100000001")
+    scene.account("A1", "K1", "南京永昌医药有限公司", uscc=ONE, contact_phone="13200000002", customer_id_crm=reference)
+    assert len(linked(duck, scene)) == (1 if reference else 2)
+    assert ("contested_code" in signals(duck)) is (reference is None)
+
+
+def test_a_slipped_reference_does_not_tie_two_firms_of_one_system(duck: duckdb.DuckDBPyConnection, scene: Scene) -> None:
+    scene.crm("C1", "广州华恒科技有限公司", uscc=ONE, phone="13100000001")
+    scene.crm("C2", "南京永昌医药有限公司", uscc=ONE, phone="13200000002")
+    scene.account("A1", "K1", "南京永昌医药有限公司", uscc=ONE, contact_phone="13200000002", customer_id_crm="C1")
+    assert linked(duck, scene) == {frozenset({"crm/gd/C1"}), frozenset({"crm/gd/C2", "billing/gd/K1"})}
+
+
 def test_branches_stay_apart_from_their_head_office_and_from_each_other(duck: duckdb.DuckDBPyConnection, scene: Scene) -> None:
     scene.crm("C1", "广州华恒科技有限公司", uscc=ONE)
     scene.crm("C2", "广州华恒科技有限公司佛山分公司", uscc=ONE)

@@ -82,6 +82,34 @@ def test_one_code_on_twenty_unrelated_firms_merges_none_of_them(tmp_path: Path) 
     assert summary["signals"] == {"junk_code": 1}
 
 
+@pytest.mark.parametrize("files", [20, 2])
+@pytest.mark.parametrize("firms", [20, 2])
+def test_one_code_on_unrelated_firms_of_several_extracts_merges_none_of_them(tmp_path: Path, files: int, firms: int) -> None:
+    rows = [
+        {
+            "id": n,
+            "name": f"广州{name}有限公司",
+            "uscc": ONE,
+            "phone": f"131{n:08}",
+            "address": f"广州市{chr(0x5929 + n)}河路{n + 1}号",
+        }
+        for n, name in enumerate(UNRELATED[:firms])
+    ]
+    given = [write(tmp_path / f"s{n}.csv", rows[n::files]) for n in range(min(files, firms))]
+    summary = tried(tmp_path, *given)
+    assert (summary["clusters"], summary["largest_cluster"], summary["pairs_merged"]) == (firms, 1, 0)
+    assert summary["signals"] == {"junk_code" if firms == 20 else "contested_code": 1}
+
+
+@pytest.mark.parametrize("kept", [{"phone": "13100000001"}, {"address": "广州市天河路1号"}])
+def test_a_firm_renamed_between_two_extracts_is_one(tmp_path: Path, kept: dict[str, str]) -> None:
+    facts = {"phone": "13200000002", "address": "广州市中山路2号"}
+    old = write(tmp_path / "old.csv", [{"id": "1", "name": "广州华恒科技有限公司", "uscc": ONE, **facts, **kept}])
+    new = write(tmp_path / "new.csv", [{"id": "1", "name": "广州永昌医药有限公司", "uscc": ONE, **facts, "phone": "", **kept}])
+    tried(tmp_path, old, new)
+    assert clusters(tmp_path) == {frozenset({"old:1", "new:1"})}
+
+
 def test_a_hundred_thousand_rows_of_one_blank_name_are_no_cluster(tmp_path: Path) -> None:
     rows = [{"id": str(n), "name": "  ", "uscc": "", "address": ""} for n in range(100_000)]
     rows += [{"id": "x", "name": "广州华恒科技有限公司"}, {"id": "y", "name": "华恒科技（广州）有限公司"}]
