@@ -141,6 +141,8 @@ def derive(extract: Extract, periods: Sequence[str] | None) -> None:
     connection.execute(_LATEST)
     figures.make(connection)
     figures.none_signed(connection)
+    if periods is not None:
+        connection.execute(f"delete from signed where month not in ({months or 'null'})")
     # Ten times fewer rows tell as much of the items.
     told_by = {"bill_item": "bill_sum"}
     each = " union all ".join(

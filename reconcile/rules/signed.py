@@ -24,12 +24,18 @@ SIGNED_FIGURE_CHANGED = Rule(
         select province, month, figure, signed_value::varchar as left_value, value_now::varchar as right_value,
             case when ends_with(figure, '_fen') then abs(value_now - signed_value) else 0 end::bigint as money_fen, signature_id
         from (
-            select signed.*, signed.value as signed_value, coalesce(figure.value, 0) as value_now
-            from signed join kept using (province, month) left join figure using (province, month, figure)
+            select province, month, figure, coalesce(signed.value, 0) as signed_value, coalesce(figure.value, 0) as value_now,
+                coalesce(signed.signature_id, max(signed.signature_id) over (partition by month)) as signature_id
+            from signed full join (select * from figure where month in (select month from signed)) figure
+                using (province, month, figure)
         ) compared where signed_value <> value_now
     """,
+    # A province of which nothing is left is judged too, and one that nothing was signed of.
     base="""
-        select province, count(*) as subjects from signed join kept using (province, month) group by province
+        select province, count(*) as subjects from (
+            select province, month from signed union all
+            select province, month from figure where month in (select month from signed)
+        ) signed_months group by province
     """,
     needs=(),
     cause="'signed:' || province || '|' || month",
