@@ -2,8 +2,8 @@
 
 A break's id follows from its rule and its subject, so every run finds the same break. It is closed only by a run of its rule
 over its province and month in which the subject agreed and no row of it was in quarantine; that a rule did not run proves
-nothing. What people said of a break (`reconcile.life`: state, owner, deadline) stays, with one exception: what was accepted
-was accepted of the values shown then, so that a break whose values change afterwards is open again.
+nothing. What people said of a break (`reconcile.life`: state, owner, deadline) stays, with one exception: it was explained,
+accepted or corrected as the values showed it then, so that a break whose values change afterwards is open again.
 
 A waiver (`reconcile.waivers`) covers breaks that open while it runs, in the nights it runs: they are listed, have no deadline
 and count against no tolerance. When it ends, what is still found is due as if it had just been opened.
@@ -30,9 +30,9 @@ _WAIVERS = """
 select waiver_id, rule_id, province, customer_id, subject::text as subject, starts_cycle from hub.waiver
 where withdrawn_at is null and starts_cycle <= '{cycle}' and expires_cycle >= '{cycle}'
 """
-# Of the values shown then; others are another matter.
-_ACCEPTED = """coalesce(known.state = 'accepted' and (known.left_value, known.right_value, known.money_fen)
-    is not distinct from (numbered.left_value, numbered.right_value, numbered.money_fen), false)"""
+# What people said was said of the values shown then, which the ledger holds until they change; others are another matter.
+_AS_SHOWN = """(known.left_value, known.right_value, known.money_fen)
+    is not distinct from (numbered.left_value, numbered.right_value, numbered.money_fen)"""
 _SEEN = """
 create or replace table seen as
 with numbered as (
@@ -47,7 +47,8 @@ with numbered as (
     where known.break_id is null or known.opened_cycle >= waiver.starts_cycle
     group by numbered.break_id
 )
-select numbered.*, covered.waiver_id, {accepted} as accepted
+select numbered.*, covered.waiver_id, {as_shown} as as_shown,
+    coalesce(known.state = 'accepted', false) and {as_shown} as accepted
 from numbered left join covered using (break_id) left join breaks_known known on known.break_id = numbered.break_id
 """
 _WANTED = """
@@ -56,7 +57,7 @@ with met as (
     select seen.*, known.state as known_state, known.owner as known_owner, known.due_at as known_due_at,
         known.first_seen_cycle, known.last_seen_cycle, known.opened_cycle, known.reopened, known.returned,
         known.waiver_id as known_waiver,
-        known.state = 'closed' or (known.state = 'accepted' and not seen.accepted) as opens_again
+        known.state = 'closed' or (known.state in ('explained', 'accepted', 'corrected') and not seen.as_shown) as opens_again
     from seen left join breaks_known known using (break_id) where not seen.undetermined
 ), open_breaks as (
     select break_id, rule_id, severity, province, subject, left_value, right_value, money_fen,
@@ -87,7 +88,7 @@ def meet(connection: duckdb.DuckDBPyConnection, cycle: str) -> None:
     read_open(connection, BREAKS)
     connection.execute("create or replace table breaks_known as select *, subject ->> '$.month' as month from breaks_current")
     read_store(connection, "waiver", _WAIVERS.format(cycle=cycle))
-    connection.execute(_SEEN.format(accepted=_ACCEPTED))
+    connection.execute(_SEEN.format(as_shown=_AS_SHOWN))
 
 
 def age(connection: duckdb.DuckDBPyConnection, cycle: str) -> Changes:

@@ -4,11 +4,13 @@
 |---|---|---|---|
 | `take` | any but closed | the same | `owner` answers for it from now on |
 | `answer` | open | explained | what caused it |
-| `return` | explained | open | the explanation is poor: due again the day after the last night judged, 16:00 |
-| `accept` | explained | accepted | the difference stands as explained; other values open it again |
+| `return` | explained, corrected | open | poorly explained, or not mended: due again the day after the last night judged, 16:00 |
+| `accept` | explained | accepted | the difference stands as explained |
 | `correct` | explained | corrected | the owning system is asked to mend it (`hub.outbox`) |
 
-Only data closes a break (`reconcile.ledger`). Acts are kept in `hub.break_act`, each in the ledger's hash chain.
+Only data closes a break, and data opens it again: an explained, accepted or corrected one whose values are other than those
+at the act, a closed one that is found again (`reconcile.ledger`). Acts are kept in `hub.break_act`, each in the ledger's hash
+chain.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ class Act(StrEnum):
 LEADS: Mapping[Act, Mapping[str, str]] = {
     Act.TAKE: {state: state for state in STATES if state != "closed"},
     Act.ANSWER: {"open": "explained"},
-    Act.RETURN: {"explained": "open"},
+    Act.RETURN: {"explained": "open", "corrected": "open"},
     Act.ACCEPT: {"explained": "accepted"},
     Act.CORRECT: {"explained": "corrected"},
 }

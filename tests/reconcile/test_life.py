@@ -78,22 +78,42 @@ def test_a_poor_explanation_goes_back_with_a_new_deadline(store_engine: Engine, 
     assert one(store_engine)["returned"] == 1
 
 
-def test_what_was_accepted_is_open_again_when_its_values_change(store_engine: Engine, scene: Scene) -> None:
+@pytest.mark.parametrize("last", [None, Act.ACCEPT, Act.CORRECT])
+def test_what_people_settled_is_open_again_when_its_values_change(store_engine: Engine, scene: Scene, last: Act | None) -> None:
     run(store_engine, scene)
     born = str(one(store_engine)["break_id"])
     act(store_engine, born, Act.ANSWER, by="Zhang San", said="rounding")
-    act(store_engine, born, Act.ACCEPT, by="Li Si", said="rounding")
-    scene.bill("B-A1", "A1", 10000, items=2)
+    if last:
+        act(store_engine, born, last, by="Li Si", said="rounding")
     run(store_engine, scene, N2)
+    assert (one(store_engine)["state"] != "open", one(store_engine)["reopened"]) == (True, 0)
+    scene.bill("B-A1", "A1", 10000, items=2)
+    run(store_engine, scene, N3)
     found = one(store_engine)
     assert (found["break_id"], found["state"], found["reopened"], found["age_days"]) == (born, "open", 1, 0)
+    assert f"{found['due_at']:%Y%m%d %H}" == "20260308 16"
+
+
+def test_what_the_owner_did_not_mend_goes_back_and_may_be_asked_for_again(store_engine: Engine, scene: Scene) -> None:
+    run(store_engine, scene)
+    born = str(one(store_engine)["break_id"])
+    asked = Correction("billing", {"total_fen": "20000"})
+    act(store_engine, born, Act.ANSWER, by="Zhang San", said="the invoice is wrong")
+    act(store_engine, born, Act.CORRECT, by="Li Si", said="mend it", correction=asked)
+    run(store_engine, scene, N2)
+    back = act(store_engine, born, Act.RETURN, by="Li Si", said="the bill came unchanged")
+    assert (back.state, f"{back.due_at:%Y%m%d %H}") == ("open", "20260307 16")
+    act(store_engine, born, Act.ANSWER, by="Zhang San", said="still wrong")
+    act(store_engine, born, Act.CORRECT, by="Li Si", said="mend it now", correction=asked)
+    assert len(ledger.requests(store_engine)) == 2
 
 
 @pytest.mark.parametrize(
     ("acts", "what", "possible"),
     [((), Act.ACCEPT, "possible: take, answer"), ((), Act.RETURN, "possible: take, answer"),
      ((Act.ANSWER,), Act.ANSWER, "possible: take, return, accept, correct"),
-     ((Act.ANSWER, Act.ACCEPT), Act.CORRECT, "possible: take")],
+     ((Act.ANSWER, Act.ACCEPT), Act.CORRECT, "possible: take"),
+     ((Act.ANSWER, Act.CORRECT), Act.ACCEPT, "possible: take, return")],
 )  # fmt: skip
 def test_an_act_out_of_turn_is_refused_with_what_is_possible(
     store_engine: Engine, scene: Scene, acts: tuple[Act, ...], what: Act, possible: str
