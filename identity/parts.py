@@ -56,7 +56,9 @@ def read_store(connection: duckdb.DuckDBPyConnection, table: str, query: str, co
 
 def copy_store(connection: duckdb.DuckDBPyConnection, file: Path, query: str, constant: str = "") -> None:
     """Writes what the store answers as Parquet, streamed; `constant` columns, the same in every row, are not asked for."""
-    _from_store(connection, f"copy (select {constant}* from {{query}}) to '{file}' (format parquet)", query, file.stem)
+    _from_store(
+        connection, f"copy (select {constant}* from {{query}}) to {duck.literal(file)} (format parquet)", query, file.stem
+    )
 
 
 def _from_store(connection: duckdb.DuckDBPyConnection, statement: str, query: str, what: str) -> None:
@@ -106,7 +108,7 @@ class Parts:
                 kept = self._write(entity, self._named(stem), select("true"))
                 touched = ""
             self.used.add(kept.file)
-            base = f"select * from read_parquet('{kept.file}')"
+            base = f"select * from read_parquet({duck.literal(kept.file)})"
             if touched:
                 read_store(cursor, f"{entity}_now", select(f"(system, province, source_key) in ({touched})"))
                 base = _overlaid(cursor, entity, kept.file)
@@ -133,7 +135,7 @@ class Parts:
         self.facts[entity] = [part.result() for part in reading.values()]
         self.used |= {part.file for part in self.facts[entity]}
         if self.facts[entity]:
-            files = ", ".join(f"'{part.file}'" for part in self.facts[entity])
+            files = ", ".join(duck.literal(part.file) for part in self.facts[entity])
             query = f"select * from read_parquet([{files}]) anti join {entity}_closed using (batch_id, source_key)"
             self.connection.execute(f"create or replace view core.{entity} as {query}")
         else:
@@ -228,7 +230,7 @@ class Parts:
 def _overlaid(connection: duckdb.DuckDBPyConnection, entity: str, file: Path) -> str:
     """A query of the part with the keys of `<entity>_touched` as `<entity>_now` has them. Which of its rows are gone is found
     once, by their places, so that those who read the entity do not compare keys again."""
-    rows = f"read_parquet('{file}', file_row_number = true)"
+    rows = f"read_parquet({duck.literal(file)}, file_row_number = true)"
     connection.execute(
         f"create or replace table {entity}_gone as "
         f"select file_row_number from {rows} semi join {entity}_touched using (system, province, source_key)"
@@ -238,7 +240,7 @@ def _overlaid(connection: duckdb.DuckDBPyConnection, entity: str, file: Path) ->
 
 
 def _rows_of(connection: duckdb.DuckDBPyConnection, file: Path) -> int:
-    row = connection.execute(f"select sum(num_rows)::bigint from parquet_file_metadata('{file}')").fetchone()
+    row = connection.execute(f"select sum(num_rows)::bigint from parquet_file_metadata({duck.literal(file)})").fetchone()
     return int(row[0]) if row else 0
 
 

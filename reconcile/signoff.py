@@ -2,8 +2,8 @@
 
 A month can be signed when no critical break of that month is open: each must be explained and settled, closed by the data, or
 covered by a waiver. A break whose subject names no month (an account mapped differently, an order that never was) stands beside
-every month and holds up none. Signing again replaces the signature before it, which is kept. Figures that change later are breaks of the rule
-`signed_figure_changed`.
+every month and holds up none. Signing again replaces the signature before it, which is kept. Figures that change later are breaks
+of the rule `signed_figure_changed`.
 """
 
 from __future__ import annotations

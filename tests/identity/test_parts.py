@@ -70,21 +70,22 @@ def second_night(engine: Engine, scene: Scene) -> int:
 
 
 def test_what_changed_is_read_and_the_rest_is_kept(store_engine: Engine, tmp_path: Path) -> None:
+    kept = tmp_path / "o'kept"
     scene = Scene()
     many(scene)
     first = scene.into_store(store_engine)
     loaded(store_engine, 1, "product", first)
     loaded(store_engine, 100, "bill_item", first)
-    assert seen(store_engine, first, [100], tmp_path) == seen(store_engine, first, [100], None)
-    files = {file.name for file in tmp_path.iterdir()}
+    assert seen(store_engine, first, [100], kept) == seen(store_engine, first, [100], None)
+    files = {file.name for file in kept.iterdir()}
     assert any(name.startswith("product-") for name in files)
     assert any(name.startswith("bill_item-") for name in files)
     then = second_night(store_engine, scene)
     anew = seen(store_engine, then, [100], None)
-    assert seen(store_engine, then, [100], tmp_path) == anew
+    assert seen(store_engine, then, [100], kept) == anew
     assert anew != seen(store_engine, first, [100], None)
-    assert files & {file.name for file in tmp_path.iterdir()}, "nothing was read again"
-    assert seen(store_engine, first, [100], tmp_path) == seen(store_engine, first, [100], None), "the past, after the present"
+    assert files & {file.name for file in kept.iterdir()}, "nothing was read again"
+    assert seen(store_engine, first, [100], kept) == seen(store_engine, first, [100], None), "the past, after the present"
 
 
 def test_another_past_is_not_taken_for_this_one(store_engine: Engine, tmp_path: Path) -> None:
