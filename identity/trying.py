@@ -34,6 +34,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "contact": ("联系人", "联系人姓名"),
 }
 _OWN = tuple(COLUMNS)
+_OF_RECORDS = frozenset({"cluster_id", "source"})
 # A cluster of more records lists each with its first only: all pairs of it would be a file nobody opens.
 LISTED_WHOLE = 200
 MEMORY = "2GB"
@@ -238,12 +239,29 @@ def _describe_pairs(connection: duckdb.DuckDBPyConnection, settings: IdentitySet
 
 def _write_records(connection: duckdb.DuckDBPyConnection, given: Sequence[Given], file: Path) -> None:
     """Every input row with everything it came with; columns of equal name share one."""
+    connection.execute(
+        "create or replace table numbered_row as select extract, row_no, cluster_id from input_row join numbered using (node)"
+    )
     selects = [
-        f"select numbered.cluster_id, input_row.source, extract.* exclude (_row_no) from {extract.table} extract "
-        f"join input_row on input_row.extract = {place} and input_row.row_no = extract._row_no join numbered using (node)"
+        f"select numbered_row.cluster_id, {literal(extract.source)} as source, {_carried(extract.columns)} "
+        f"from {extract.table} as _given "
+        f"join numbered_row on numbered_row.extract = {place} and numbered_row.row_no = _given._row_no"
         for place, extract in enumerate(given)
     ]
     connection.execute(f"copy ({' union all by name '.join(selects)}) to {literal(file)} (format csv, header)")
+
+
+def _carried(columns: Sequence[str]) -> str:
+    """The extract's columns by their names; one that is called as a column of `records.csv` itself is told as `… (given)`."""
+    taken = {*_OF_RECORDS, *(column.casefold() for column in columns)}
+    told = []
+    for column in columns:
+        name = column
+        if column.casefold() in _OF_RECORDS:
+            while name.casefold() in taken:
+                name += " (given)"
+        told.append(f"_given.{_quoted(column)} as {_quoted(name)}")
+    return ", ".join(told)
 
 
 def _summary(connection: duckdb.DuckDBPyConnection, given: Sequence[Given]) -> Tried:

@@ -82,6 +82,31 @@ def test_one_code_on_twenty_unrelated_firms_merges_none_of_them(tmp_path: Path) 
     assert summary["signals"] == {"junk_code": 1}
 
 
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        ("source", "source (given)"), ("Cluster_ID", "Cluster_ID (given)"), ("node", "node"), ("extract", "extract"),
+        ("row_no", "row_no"), ("numbered_row", "numbered_row"), ("_extract", "_extract"), ("_given", "_given"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("files", [1, 2])
+def test_a_carried_column_may_have_any_name(tmp_path: Path, column: str, told: str, files: int) -> None:
+    given = [
+        write(tmp_path / f"s{n}.csv", [{"id": str(n), "name": f"广州{UNRELATED[n]}有限公司", column: f"said{n}", "b": ""}])
+        for n in range(files)
+    ]
+    tried(tmp_path, *given)
+    records = sorted(table(tmp_path, "records.csv"), key=lambda row: row["id"])
+    assert [(row["source"], row["id"], row[told]) for row in records] == [(f"s{n}", str(n), f"said{n}") for n in range(files)]
+    assert list(records[0]) == ["cluster_id", "source", "id", "name", told, "b"]
+
+
+def test_a_carried_column_gives_way_to_one_that_has_the_name_it_would_be_told_by(tmp_path: Path) -> None:
+    tried(tmp_path, write(tmp_path / "a.csv", [{"id": "1", "name": "华恒", "source": "s", "source (given)": "g"}]))
+    row = table(tmp_path, "records.csv")[0]
+    assert (row["source"], row["source (given)"], row["source (given) (given)"]) == ("a", "g", "s")
+
+
 @pytest.mark.parametrize("files", [20, 2])
 @pytest.mark.parametrize("firms", [20, 2])
 def test_one_code_on_unrelated_firms_of_several_extracts_merges_none_of_them(tmp_path: Path, files: int, firms: int) -> None:
