@@ -133,7 +133,7 @@ def answer(break_id: BreakId, by: By, why: Why, json_output: Json = False) -> No
 
 @breaks_app.command("return")
 def return_(break_id: BreakId, by: By, why: Why, json_output: Json = False) -> None:
-    """Send back what was poorly explained or not mended: explained, corrected → open, due the day after the last night judged, 16:00."""
+    """Send back what was poorly explained or not mended: → open, due the day after the last night judged, 16:00."""
     _act("return", break_id, by, why, json_output=json_output)
 
 

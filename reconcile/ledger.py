@@ -1,9 +1,10 @@
 """The life of a break as data moves it: seen first and last, closed when the data agrees again, opened again when it does not.
 
 A break's id follows from its rule and its subject, so every run finds the same break. It is closed only by a run of its rule
-over its province and month in which the subject agreed and no row of it was in quarantine; that a rule did not run proves
-nothing. What people said of a break (`reconcile.life`: state, owner, deadline) stays, with one exception: it was explained,
-accepted or corrected as the values showed it then, so that a break whose values change afterwards is open again.
+over its province and month in which the subject agreed and no row of it was in quarantine: no row of the rule's feeds that
+names the subject, nor one of the rows that the break spoke of. That a rule did not run proves nothing. What people said of a
+break (`reconcile.life`: state, owner, deadline) stays, with one exception: it was explained, accepted or corrected as the
+values showed it then, so that a break whose values change afterwards is open again.
 
 A waiver (`reconcile.waivers`) covers breaks that open while it runs, in the nights it runs: they are listed, have no deadline
 and count against no tolerance. When it ends, what is still found is due as if it had just been opened.
@@ -11,10 +12,14 @@ and count against no tolerance. When it ends, what is still found is due as if i
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import duckdb
 
 from identity.extract import read_store
 from identity.versions import Changes, Versioned, find_changes, read_open
+from reconcile.rule import Rule
+from schemas.contracts import CONTRACTS
 
 BREAKS = Versioned(
     table="recon.breaks",
@@ -70,11 +75,22 @@ with met as (
         null::varchar as closed_cycle, coalesce(reopened, 0) + coalesce(opens_again, false)::int as reopened,
         coalesce(returned, 0) as returned, waiver_id, details, cause, customer_id, refs
     from met
-), agreed as (
-    select known.* replace ('closed' as state, '{cycle}' as closed_cycle)
-    from breaks_known known semi join judged using (rule_id, province) anti join seen using (break_id)
+), not_found as (
+    select known.* from breaks_known known semi join judged using (rule_id, province) anti join seen using (break_id)
     where known.state <> 'closed'
         and (known.month is null or (known.province, known.month) in (select (province::varchar, month) from kept))
+), named as (
+    select rule_id, break_id, province, unnest(map_values(subject::json::map(varchar, varchar))) as token, null as entity,
+        month
+    from not_found
+    union all
+    select rule_id, break_id, ref ->> '$.province', ref ->> '$.source_key', ref ->> '$.entity', null
+    from (select rule_id, break_id, unnest(refs::json[]) as ref from not_found) referred
+), held_back as (
+    select break_id from named join read_feed using (rule_id) semi join withheld using (feed, province, token)
+    where coalesce(named.entity = read_feed.entity, true) and named.token is distinct from named.month
+), agreed as (
+    select not_found.* replace ('closed' as state, '{cycle}' as closed_cycle) from not_found anti join held_back using (break_id)
 )
 select * from open_breaks union all by name select * exclude (month) from agreed
 """
@@ -91,7 +107,14 @@ def meet(connection: duckdb.DuckDBPyConnection, cycle: str) -> None:
     connection.execute(_SEEN.format(as_shown=_AS_SHOWN))
 
 
-def age(connection: duckdb.DuckDBPyConnection, cycle: str) -> Changes:
-    """Carries the ledger's breaks over to what was `seen`; makes the changes to write (`identity.versions`)."""
+def age(connection: duckdb.DuckDBPyConnection, cycle: str, rules: Iterable[Rule]) -> Changes:
+    """Carries the ledger's breaks over to what was `seen`; makes the changes to write (`identity.versions`). `rules`: those that
+    were judged."""
+    connection.execute("create or replace table read_feed (rule_id varchar, entity varchar, feed varchar)")
+    for rule in rules:
+        for contract in CONTRACTS.values():
+            if contract.entity in rule.needs:
+                values = [rule.rule_id, contract.entity, contract.feed]
+                connection.execute("insert into read_feed values (?, ?, ?)", values)
     connection.execute(_WANTED.format(cycle=cycle))
     return find_changes(connection, BREAKS, "breaks_new", partial=True)

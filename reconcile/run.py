@@ -84,7 +84,7 @@ def reconcile(
     with alone(engine, "reconcile") as store:
         ledger.meet(connection, cycle)
         outcomes = tuple(_outcome(connection, rule) for rule in rules)
-        changes = ledger.age(connection, cycle)
+        changes = ledger.age(connection, cycle, rules)
         runs = [outcome for outcome in outcomes if not _known_run(store, cycle, outcome)]
         written_at = sequence.current(store)
         if changes or runs:

@@ -28,10 +28,7 @@ from reconcile.provinces import TYPE
 from schemas.contract import Mode
 from schemas.contracts import CONTRACTS
 
-WITHHOLDING_FEEDS = (
-    "account", "bill", "bill_item", "contract", "customer", "group_customer", "product_instance", "product_order", "resource",
-    "work_order",
-)  # fmt: skip
+WITHHOLDING_FEEDS = tuple(sorted(contract.feed for contract in CONTRACTS.values()))
 SHORTEST_KEY = 4
 _SUMS = """
 create or replace table bill_sum as

@@ -240,6 +240,48 @@ def test_a_break_closes_when_the_data_agrees_and_opens_again(store_engine: Engin
     assert f"{found['due_at']:%Y%m%d}" == "20260308"
 
 
+@pytest.mark.parametrize(
+    ("feed", "raw"),
+    [("bill_item", b"I-P00001|B-A1|A1|P00001|x"), ("bill_item", b"I-P00001|B-A1|A1|?|x"), ("product_instance", b"P00001,C1,?")],
+)
+def test_a_break_whose_row_went_into_quarantine_is_not_mended(store_engine: Engine, scene: Scene, feed: str, raw: bytes) -> None:
+    scene.product("P00001", "C1", account_no="A1", product_status="terminated", ended_on="2026-01-15")
+    run(store_engine, scene)
+    scene.forget("bill_item", "billing", "I-P00001")
+    scene.bill("B-A1", "A1", 10000, items=1)
+    quarantine(store_engine, feed, raw, FEBRUARY)
+    assert run(store_engine, scene, NEXT).closed == 0
+    assert breaks(store_engine) == {"terminated_but_billed": {"202602 P00001"}}
+    with store_engine.begin() as store:
+        store.execute(text("delete from hub.quarantine"))
+    assert run(store_engine, scene, "20260307").closed == 1
+
+
+def test_a_payment_that_went_into_quarantine_is_not_mended(store_engine: Engine, scene: Scene) -> None:
+    scene.say("payment", "billing", "PAY001", account_no="NOBODY", bill_no=None, amount_fen=1, payment_kind="payment",
+              paid_at="2026-03-04 10:00:00+08")  # fmt: skip
+    scene.say("payment", "billing", "PAY002", account_no="A1", bill_no=None, amount_fen=1, payment_kind="payment",
+              paid_at="2026-03-04 10:00:00+08")  # fmt: skip
+    rules = (rule_of("payment_for_unknown_account"),)
+    run(store_engine, scene, rules=rules)
+    scene.forget("payment", "billing", "PAY001")
+    quarantine(store_engine, "payment", b"PAY001|?", 7)
+    assert run(store_engine, scene, NEXT, rules=rules).closed == 0
+    assert breaks(store_engine) == {"payment_for_unknown_account": {"PAY001"}}
+
+
+@pytest.mark.parametrize(
+    ("feed", "raw"), [("bill_item", b"I-P00009|B-A9|A9|P00009|202602"), ("work_order", b"W1|P00001"), ("bill", b"I-P00001|x")]
+)
+def test_quarantine_of_other_rows_keeps_no_break_open(store_engine: Engine, scene: Scene, feed: str, raw: bytes) -> None:
+    scene.product("P00001", "C1", account_no="A1", product_status="terminated", ended_on="2026-01-15")
+    run(store_engine, scene)
+    scene.forget("bill_item", "billing", "I-P00001")
+    scene.bill("B-A1", "A1", 10000, items=1)
+    quarantine(store_engine, feed, raw, FEBRUARY)
+    assert run(store_engine, scene, NEXT).closed == 1
+
+
 def test_a_break_stays_while_its_rule_or_its_month_is_not_judged(store_engine: Engine, scene: Scene) -> None:
     scene.bill("B-A1", "A1", 19999, items=2)
     run(store_engine, scene)
