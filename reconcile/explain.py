@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from hub.errors import NotFound
+from reconcile.rule import Summed
 from reconcile.rules import rule_of
 from schemas.contract import Label
 from schemas.entities import ENTITIES, FACTS
@@ -84,7 +85,8 @@ def explain_in(store: Connection, break_id: str) -> Explanation:
     if found is None:
         raise NotFound(f"no break {break_id!r}; `bsshub breaks` lists them", break_id=break_id)
     rule = rule_of(str(found["rule_id"]))
-    refs: Sequence[Mapping[str, str]] = found["refs"]
+    kept: Sequence[Mapping[str, str]] = found["refs"]
+    refs = [*kept, *(_summed(store, rule.summed, dict(found)) if rule.summed else ())]
     waivers = _all(store, _WAIVER, id=found["waiver_id"])
     return Explanation(
         break_id,
@@ -101,6 +103,16 @@ def explain_in(store: Connection, break_id: str) -> Explanation:
         _all(store, _ALIKE, shared=found["shared"]),
         _all(store, _REQUESTS, id=break_id),
     )
+
+
+def _summed(store: Connection, summed: Summed, found: Mapping[str, Any]) -> Sequence[Mapping[str, str]]:
+    """The rows that a side adds up, as the break's own are named."""
+    statement = f"""
+    select t.system, t.province, t.source_key from core.{summed.entity} t join hub.batch b using (batch_id)
+    where t.recorded_to is null and b.state = 'loaded' and t.province = :province and t.{summed.column} = :key
+    order by t.source_key"""
+    rows = _all(store, statement, province=found["province"], key=found["subject"][summed.column])
+    return [{"entity": summed.entity, **{name: str(value) for name, value in row.items()}} for row in rows]
 
 
 def _source_rows(store: Connection, refs: Sequence[Mapping[str, str]]) -> tuple[Row, ...]:

@@ -28,6 +28,15 @@ class Ref:
 
 
 @dataclass(frozen=True)
+class Summed:
+    """Rows that a side of the break adds up: those of `entity` whose `column` is the subject's. They may be thousands, so they
+    are not kept with the break, but looked up by whoever explains it."""
+
+    entity: str
+    column: str
+
+
+@dataclass(frozen=True)
 class Rule:
     """One comparison of two systems.
 
@@ -69,6 +78,7 @@ class Rule:
     cause: str
     customer: str | None = None
     refs: tuple[Ref, ...] = ()
+    summed: Summed | None = None
     details: tuple[str, ...] = ()
     undetermined: str = "false"
     tolerance: Decimal = Decimal(0)

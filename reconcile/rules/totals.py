@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from reconcile.rule import Ref, Rule, Severity
+from reconcile.rule import Ref, Rule, Severity, Summed
 from reconcile.rules import vocabulary as words
 
 _BILLS = """
@@ -12,6 +12,7 @@ _BILLS = """
     from core.bill bill join kept on kept.province = bill.province and kept.month = bill.bill_month group by bill.province
 """
 _BILL_REFS = (Ref("bill", "billing", "bill_no"),)
+_ITEMS = Summed("bill_item", "bill_no")
 _JOINED = """
     from core.bill bill
     join kept on kept.province = bill.province and kept.month = bill.bill_month
@@ -48,6 +49,7 @@ INVOICE_IS_NOT_SUM_OF_ITEMS = Rule(
     cause=words.BY_BILL,
     customer="account_no",
     refs=_BILL_REFS,
+    summed=_ITEMS,
     stops_above=Decimal("0.10"),
     source="DOMAIN §4: invoice ≠ Σ items, tolerance 0",
 )
@@ -77,6 +79,7 @@ ITEM_COUNT_DIFFERS = Rule(
     cause=words.BY_BILL,
     customer="account_no",
     refs=_BILL_REFS,
+    summed=_ITEMS,
     source="DOMAIN §4: detail vs summary, tolerance 0 (bills are not estimated)",
 )
 
@@ -106,6 +109,7 @@ TAX_DIFFERS = Rule(
     cause=words.BY_BILL,
     customer="account_no",
     refs=_BILL_REFS,
+    summed=_ITEMS,
     source="DOMAIN §4: detail vs summary, tolerance 0 (bills are not estimated)",
 )
 
@@ -136,6 +140,7 @@ ITEM_ON_ANOTHER_ACCOUNT = Rule(
     cause=words.BY_BILL,
     customer="account_no",
     refs=_BILL_REFS,
+    summed=_ITEMS,
     source="DOMAIN §4: detail vs summary, tolerance 0",
 )
 

@@ -47,6 +47,8 @@ def _january(months: Months) -> None:
     assert {(row.source_key, row.batch_id is not None, row.row_no) for row in told.rows if row.entity == "bill"} == {
         ("B202601A2", True, 2)
     }
+    added_up = [row for row in told.rows if row.entity == "bill_item"]
+    assert sum(int(str((row.values or {})["amount_fen"])) for row in added_up) == 10000
     with pytest.raises(NotAllowed, match="critical breaks that are not settled"):
         close_period(months.hub, JANUARY, by="Li Si")
     act(engine, wrong, Act.ANSWER, by="Zhang San", said="the discount of P00003 was taken twice")
