@@ -66,8 +66,16 @@ RECONCILE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
-# What an extract holds in place of a personal column: equal where the column is equal, and no more than that.
-DERIVED: Mapping[tuple[str, str], str] = {("product", "service_digest"): "md5(service_no)::uuid"}
+# What an extract tells in place of a personal column: equal where the column is equal, NULL where no other row of the province
+# has the same, so that few are asked for. Read anew by each run into the task's own memory: numbers are few enough to be tried
+# one by one, so no digest of them is kept in a file.
+DERIVED: Mapping[tuple[str, str], str] = {
+    ("product", "service_digest"): """
+        select system, province, source_key, md5(service_no)::uuid as service_digest from core.product
+        where {visible} and (province, service_no) in (
+            select province, service_no from core.product where {visible} and service_no is not null
+            group by province, service_no having count(*) > 1)"""
+}
 
 # Of the work orders, by far the most numerous, only those that can disagree with their orders: the open ones, and all of an
 # order that is open. By the order's number alone: what another province's order of that number brings is a little more to read,
@@ -140,8 +148,8 @@ def open_extract(
                 select = partial(_visible, entity, names, seq)
                 if entity in FACTS:
                     awaited.append(parts.fact(entity, names, fact_batches, select, pool))
-                elif kept is not None and entity not in SIEVES and may_be_kept(entity, names):
-                    awaited.append(pool.submit(parts.state, entity, _expressions(entity, names), select).result)
+                elif entity not in SIEVES and may_be_kept(entity, names) and (kept is not None or _derived(entity, names)):
+                    awaited.append(pool.submit(_read_state, parts, entity, names, seq).result)
                 else:
                     awaited.append(pool.submit(_read_whole, connection, entity, select).result)
             for wait in awaited:
@@ -160,20 +168,37 @@ def store_session(engine: Engine) -> AbstractContextManager[duckdb.DuckDBPyConne
     return duck.session(engine.url, threads=os.cpu_count() or 1, memory=MEMORY_LIMIT, read_only=True)
 
 
-def _expressions(entity: str, names: Sequence[str]) -> list[str]:
-    return [f"{DERIVED[entity, name]} as {name}" if (entity, name) in DERIVED else name for name in names]
+def _read_state(parts: Parts, entity: str, names: Sequence[str], seq: int) -> None:
+    """View `core.<entity>` of its part, with what is derived beside it."""
+    derived = _derived(entity, names)
+    plain = [name for name in names if name not in derived]
+    parts.state(entity, plain, partial(_visible, entity, plain, seq))
+    with parts.connection.cursor() as cursor:
+        for name in derived:
+            read_store(cursor, f"{entity}_{name}", DERIVED[entity, name].format(visible=_VISIBLE.format(seq=seq)))
+            cursor.execute(f"alter view core.{entity} rename to {entity}_without_{name}")
+            cursor.execute(
+                f"create view core.{entity} as select plain.*, told.{name} from core.{entity}_without_{name} plain "
+                f"left join {entity}_{name} told using (system, province, source_key)"
+            )
+
+
+def _derived(entity: str, names: Sequence[str]) -> list[str]:
+    return [name for name in names if (entity, name) in DERIVED]
+
+
+_VISIBLE = "not is_deleted and recorded_from <= {seq} and (recorded_to is null or recorded_to > {seq})"
 
 
 def _visible(entity: str, names: Sequence[str], seq: int, where: str) -> str:
     """The store's query of an entity's rows visible at `seq`, of those that `where` keeps."""
-    unknown = {name for name in names if (entity, name) not in DERIVED} - {column.name for column in ENTITIES[entity].columns}
+    unknown = set(names) - {column.name for column in ENTITIES[entity].columns}
     if unknown:
         raise ValueError(f"core.{entity} has no columns {sorted(unknown)}")
-    read = _expressions(entity, names)
     if entity in FACTS:
-        selected = ", ".join(("source_key", "row_no", *read))
+        selected = ", ".join(("source_key", "row_no", *names))
         return f"select {selected} from core.{entity} where ({where}) and (recorded_to is null or recorded_to > {seq})"
-    selected = ", ".join((*LINEAGE, "source_version", *read))
-    visible = f"not is_deleted and recorded_from <= {seq} and (recorded_to is null or recorded_to > {seq})"
+    selected = ", ".join((*LINEAGE, "source_version", *names))
+    visible = _VISIBLE.format(seq=seq)
     sieve = f" and ({SIEVES[entity].format(visible=visible)})" if entity in SIEVES else ""
     return f"select {selected} from core.{entity} where ({where}) and {visible}{sieve}"

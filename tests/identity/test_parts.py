@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from scene import Scene
 from sqlalchemy import Engine, text
 
-from identity.extract import RECONCILE_COLUMNS, open_extract
+from identity.extract import LINEAGE, RECONCILE_COLUMNS, open_extract
 from identity.parts import claimed
 
 pytestmark = pytest.mark.postgres
@@ -86,6 +87,35 @@ def test_what_changed_is_read_and_the_rest_is_kept(store_engine: Engine, tmp_pat
     assert anew != seen(store_engine, first, [100], None)
     assert files & {file.name for file in kept.iterdir()}, "nothing was read again"
     assert seen(store_engine, first, [100], kept) == seen(store_engine, first, [100], None), "the past, after the present"
+
+
+def numbers(engine: Engine, seq: int, kept: Path | None) -> dict[str, set[str]]:
+    """Products by the number they share, as an extract tells it."""
+    with open_extract(engine, seq, RECONCILE_COLUMNS, [], kept=kept) as extract:
+        rows = extract.connection.execute("select service_digest, source_key from core.product where service_digest is not null")
+        found: dict[str, set[str]] = {}
+        for number, key in rows.fetchall():
+            found.setdefault(str(number), set()).add(str(key))
+        return found
+
+
+def test_no_trace_of_a_telephone_number_is_kept(store_engine: Engine, tmp_path: Path) -> None:
+    scene = Scene()
+    many(scene)
+    for key in ("P00001", "P00002"):
+        scene.product(key, "C1", account_no="A1", service_no="13112345678")
+    scene.product("P00003", "C1", account_no="A1", service_no="13298765432")
+    first = scene.into_store(store_engine)
+    loaded(store_engine, 1, "product", first)
+    assert list(numbers(store_engine, first, tmp_path).values()) == [{"P00001", "P00002"}]
+    scene.product("P00004", "C1", account_no="A1", service_no="13298765432", batch_id=2)
+    then = scene.into_store(store_engine)
+    loaded(store_engine, 2, "product", then)
+    both = numbers(store_engine, then, tmp_path)
+    assert sorted(map(sorted, both.values())) == [["P00001", "P00002"], ["P00003", "P00004"]]
+    assert both == numbers(store_engine, then, None)
+    [part] = tmp_path.glob("product-*.parquet")
+    assert set(pq.read_schema(part).names) == {*LINEAGE, "source_version", *RECONCILE_COLUMNS["product"]} - {"service_digest"}
 
 
 def test_another_past_is_not_taken_for_this_one(store_engine: Engine, tmp_path: Path) -> None:
