@@ -10,6 +10,7 @@ import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +18,9 @@ import duckdb
 from splink import DuckDBAPI
 from splink import Linker as SplinkLinker
 
+from identity import comparing
 from identity.comparing import COMPARED, FREQUENCY, MULTIPLE, model
+from identity.contents import frequencies_file
 from identity.settings import IdentitySettings
 from store.duck import literal
 
@@ -104,10 +107,17 @@ copy (
 
 
 def _file_of(memory: Path, settings: IdentitySettings) -> Path:
-    """One file a model: other weights, another file."""
+    """One file a model: other weights, levels or frequencies, another file."""
     # DuckDB may hash otherwise in another version.
-    said = duckdb.__version__ + settings.model_dump_json(include={"model", "prior", "weights"})
-    return memory / f"weights-{hashlib.sha256(said.encode()).hexdigest()[:16]}.parquet"
+    said = (duckdb.__version__, settings.model_dump_json(include={"model", "prior", "weights"}), _levels())
+    digest = hashlib.sha256("\0".join(said).encode() + frequencies_file(settings).read_bytes())
+    return memory / f"weights-{digest.hexdigest()[:16]}.parquet"
+
+
+@cache
+def _levels() -> str:
+    """What tells one state of the comparisons from another: their source."""
+    return Path(str(comparing.__file__)).read_text(encoding="utf-8")
 
 
 def _recall(connection: duckdb.DuckDBPyConnection, file: Path | None) -> None:

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from cli.identity_world import clientele_of, fill
-from identity import scoring
+from identity import comparing, contents, scoring
 from identity.linking import ModelLinker
 from identity.settings import IdentitySettings, load_settings
 from identity.sources import prepare
@@ -77,3 +77,26 @@ def test_a_spoilt_memory_costs_time_and_no_result(tmp_path: Path) -> None:
     for file in files:
         file.write_bytes(b"not parquet")
     assert linked(extract(), tmp_path) == expected
+
+
+@pytest.mark.parametrize("changed", ["levels", "frequencies"])
+def test_weights_of_another_state_of_the_model_are_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    memory = tmp_path / "memory"
+    linked(extract(), memory)
+    [before] = memory.glob("weights-*.parquet")
+    linked(extract(), memory)
+    assert list(memory.glob("weights-*.parquet")) == [before]
+    file = Path(comparing.__file__) if changed == "levels" else contents.frequencies_file(load_settings())
+    other = tmp_path / file.name
+    other.write_bytes(file.read_bytes() + b"\n")
+    scoring._levels.cache_clear()
+    if changed == "levels":
+        monkeypatch.setattr(comparing, "__file__", str(other))
+    else:
+        monkeypatch.setattr(scoring, "frequencies_file", lambda _: other)
+    linked(extract(), memory)
+    scoring._levels.cache_clear()
+    [after] = memory.glob("weights-*.parquet")
+    assert after != before
