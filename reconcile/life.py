@@ -15,7 +15,7 @@ chain.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -28,6 +28,7 @@ from hub.periods import SHANGHAI, first_day, now
 from identity.versions import alone
 from reconcile.judge import DEADLINE
 from reconcile.ledger import BREAKS
+from schemas.entities import ENTITIES
 from store import journal, outbox, sequence, tables
 
 MAX_TEXT = 2000
@@ -92,6 +93,8 @@ def act(
     with alone(engine, "reconcile") as store:
         found = _open_version(store, break_id)
         after = _state_after(found, what)
+        if (what is Act.CORRECT) != bool(correction and correction.change):
+            raise NotAllowed("a correction says what is to be changed, and nothing else does")
         changed: dict[str, object] = {"state": after}
         if what is Act.TAKE:
             changed["owner"] = _filled("an owner", owner or person)
@@ -158,12 +161,24 @@ def _note(store: Connection, found: Mapping[str, Any], done: Mapping[str, object
     journal.record(store, "acted on a break", "break_act", act_id)
 
 
+def _check_columns(entities: Collection[str], change: Mapping[str, str]) -> None:
+    """A request is read by more people than may see a person's telephone: personal values do not travel in it."""
+    known = {column.name: column.personal for entity in entities for column in ENTITIES[entity].columns}
+    for name in change:
+        if name not in known:
+            shown = ", ".join(sorted(name for name, personal in known.items() if not personal))
+            raise NotFound(f"no column {name!r} to correct; known: {shown}")
+        if known[name]:
+            raise NotAllowed(f"{name} is personal: say in the reason that it is wrong, its owner knows the value")
+
+
 def _request(store: Connection, found: Mapping[str, Any], asked: Correction, by: str, said: str) -> int | None:
     rows = [ref for ref in found["refs"] if ref["system"] == asked.system]
     systems = sorted({ref["system"] for ref in found["refs"]})
     if not rows:
         known = f"it has rows of: {', '.join(systems) or 'none'}"
         raise NotFound(f"break {found['break_id']} has no row of system {asked.system!r} to correct; {known}")
+    _check_columns({ref["entity"] for ref in rows}, asked.change)
     payload = {
         "break_id": found["break_id"],
         "rule_id": found["rule_id"],

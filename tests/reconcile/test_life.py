@@ -9,7 +9,7 @@ import pytest
 from scene import Scene
 from sqlalchemy import Engine, text
 
-from hub.errors import NotAllowed, NotFound
+from hub.errors import HubError, NotAllowed, NotFound
 from reconcile.life import Act, Correction, act
 from reconcile.rule import Rule
 from reconcile.rules import rule_of
@@ -21,6 +21,7 @@ from store.checks_reconcile import check_reconciliation
 
 N1, N2, N3, N4 = "20260305", "20260306", "20260307", "20260308"
 RULES = tuple(map(rule_of, ("invoice_is_not_sum_of_items", "active_but_not_billed", "billed_but_never_ordered")))
+ASKED = Correction("billing", {"total_fen": "20000"})
 pytestmark = pytest.mark.postgres
 
 
@@ -84,7 +85,7 @@ def test_what_people_settled_is_open_again_when_its_values_change(store_engine: 
     born = str(one(store_engine)["break_id"])
     act(store_engine, born, Act.ANSWER, by="Zhang San", said="rounding")
     if last:
-        act(store_engine, born, last, by="Li Si", said="rounding")
+        act(store_engine, born, last, by="Li Si", said="rounding", correction=ASKED if last is Act.CORRECT else None)
     run(store_engine, scene, N2)
     assert (one(store_engine)["state"] != "open", one(store_engine)["reopened"]) == (True, 0)
     scene.bill("B-A1", "A1", 10000, items=2)
@@ -97,14 +98,13 @@ def test_what_people_settled_is_open_again_when_its_values_change(store_engine: 
 def test_what_the_owner_did_not_mend_goes_back_and_may_be_asked_for_again(store_engine: Engine, scene: Scene) -> None:
     run(store_engine, scene)
     born = str(one(store_engine)["break_id"])
-    asked = Correction("billing", {"total_fen": "20000"})
     act(store_engine, born, Act.ANSWER, by="Zhang San", said="the invoice is wrong")
-    act(store_engine, born, Act.CORRECT, by="Li Si", said="mend it", correction=asked)
+    act(store_engine, born, Act.CORRECT, by="Li Si", said="mend it", correction=ASKED)
     run(store_engine, scene, N2)
     back = act(store_engine, born, Act.RETURN, by="Li Si", said="the bill came unchanged")
     assert (back.state, f"{back.due_at:%Y%m%d %H}") == ("open", "20260307 16")
     act(store_engine, born, Act.ANSWER, by="Zhang San", said="still wrong")
-    act(store_engine, born, Act.CORRECT, by="Li Si", said="mend it now", correction=asked)
+    act(store_engine, born, Act.CORRECT, by="Li Si", said="mend it now", correction=ASKED)
     assert len(ledger.requests(store_engine)) == 2
 
 
@@ -121,7 +121,7 @@ def test_an_act_out_of_turn_is_refused_with_what_is_possible(
     run(store_engine, scene)
     born = str(one(store_engine)["break_id"])
     for done in acts:
-        act(store_engine, born, done, by="Zhang San", said="so")
+        act(store_engine, born, done, by="Zhang San", said="so", correction=ASKED if done is Act.CORRECT else None)
     with pytest.raises(NotAllowed, match=possible):
         act(store_engine, born, what, by="Zhang San", said="so")
 
@@ -140,10 +140,15 @@ def test_a_correction_is_asked_of_the_system_once(store_engine: Engine, scene: S
     run(store_engine, scene)
     born = str(one(store_engine)["break_id"])
     act(store_engine, born, Act.ANSWER, by="Zhang San", said="the invoice is wrong")
-    asked = Correction("billing", {"total_fen": "20000"})
     with pytest.raises(NotFound, match="it has rows of: billing"):
-        act(store_engine, born, Act.CORRECT, by="Li Si", said="mend it", correction=replace(asked, system="crm"))
-    done = act(store_engine, born, Act.CORRECT, by="Li Si", said="mend it", correction=asked)
+        act(store_engine, born, Act.CORRECT, by="Li Si", said="mend it", correction=replace(ASKED, system="crm"))
+    for change, said in (
+        ({"total_fn": "20000"}, "no column 'total_fn' to correct; known: .*total_fen"),
+        ({}, "what is to be changed"),
+    ):
+        with pytest.raises(HubError, match=said):
+            act(store_engine, born, Act.CORRECT, by="Li Si", said="mend it", correction=replace(ASKED, change=change))
+    done = act(store_engine, born, Act.CORRECT, by="Li Si", said="mend it", correction=ASKED)
     [request] = ledger.requests(store_engine)
     assert (request["outbox_id"], request["state"], request["target_system"]) == (done.outbox_id, "pending", "billing")
     payload = request["payload"]
@@ -153,6 +158,18 @@ def test_a_correction_is_asked_of_the_system_once(store_engine: Engine, scene: S
     scene.bill("B-A1", "A1", 20000, items=2)
     run(store_engine, scene, N2)
     assert one(store_engine)["state"] == "closed"
+
+
+def test_a_personal_value_is_not_written_into_a_request(store_engine: Engine, scene: Scene) -> None:
+    """A contact of an unknown customer: CRM is told that its telephone is wrong, not what it should be."""
+    scene.say("contact", "crm", "N1", customer_key="C9", contact_name="王静", phone="13000000000")
+    run(store_engine, scene, rules=(rule_of("contact_for_unknown_customer"),))
+    born = str(one(store_engine)["break_id"])
+    act(store_engine, born, Act.ANSWER, by="Zhang San", said="a typing error")
+    asked = Correction("crm", {"phone": "13911112222"})
+    with pytest.raises(NotAllowed, match="phone is personal"):
+        act(store_engine, born, Act.CORRECT, by="Li Si", said="mend it", correction=asked)
+    assert ledger.requests(store_engine) == []
 
 
 def announced(starts: str = N2, expires: str = N3, **narrowed: object) -> Waiver:
