@@ -35,7 +35,7 @@ def record_answer(hub: Hub, case: Mapping[str, str], verdict: str, *, by: str, r
 
 
 def _case(row: Mapping[str, Any]) -> dict[str, str]:
-    first, second = row["a_name"] or "–", row["b_name"] or "–"
+    first, second = ((row[name] or "–").replace("|", "｜") for name in ("a_name", "b_name"))  # a bar would end the table's cell
     subject = f"{first} / {second}: one customer? 是否同一客户?"
     body = (
         f"| record 记录 | name 名称 | customer 客户 |\n|---|---|---|\n"

@@ -51,6 +51,13 @@ def test_a_case_tells_names_and_what_speaks_for_it_in_both_languages_and_nothing
     assert "13000000000" not in repr(case)
 
 
+def test_a_name_with_a_bar_stays_in_its_cell(engine: Engine, tmp_path: Path) -> None:
+    with engine.begin() as store:
+        store.execute(text("update core.customer set customer_name = '华恒|科技' where source_key = 'C2'"))
+    [case] = steward_cases(hub_of(engine, tmp_path))
+    assert "| 华恒｜科技 |" in case["body"]
+
+
 def test_an_answer_is_noted_once_and_the_first_to_answer_stands(engine: Engine, tmp_path: Path) -> None:
     hub = hub_of(engine, tmp_path)
     [case] = steward_cases(hub)
