@@ -22,12 +22,17 @@ def preview(
     json_output: Json = False,
 ) -> None:
     """Which customers would merge or split under other settings, with their bills, managers and grades. Publishes nothing."""
+    from functools import partial
+
+    from identity.linking import ModelLinker
     from identity.preview import preview as look_ahead
     from identity.settings import load_settings
+    from identity.spark import scorer_of
     from pipeline import open_hub
 
     with errors_told(), open_hub() as hub:
-        seen = look_ahead(hub.engine, load_settings(settings))
+        linker = partial(ModelLinker, scorer=scorer_of(hub.settings.spark))
+        seen = look_ahead(hub.engine, load_settings(settings), linker=linker)
     if json_output:
         print(as_json(asdict(seen)))
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,12 +39,14 @@ ConnectionSource = Callable[[str], Connection]
 @dataclass(frozen=True)
 class Settings:
     """`home` holds everything the hub writes beside the store; `store_url` None means the embedded server. `four_eyes`: a
-    steward's decision waits for a second person's yes."""
+    steward's decision waits for a second person's yes. `spark`: the URL of the Spark master that weighs pairs of records; None
+    means DuckDB, in the task's own process."""
 
     home: Path
     store_url: str | None
     landing_url: str
     four_eyes: bool = False
+    spark: str | None = None
 
     @property
     def stage_dir(self) -> Path:
@@ -63,7 +66,8 @@ class Settings:
 def settings() -> Settings:
     home = Path(os.environ.get("BSSHUB_HOME") or ".bsshub").resolve()
     landing = os.environ.get("BSSHUB_LANDING_URL") or (home / "landing").as_uri()
-    return Settings(home, os.environ.get("BSSHUB_STORE_URL") or None, landing, _switched_on("BSSHUB_FOUR_EYES"))
+    store = os.environ.get("BSSHUB_STORE_URL") or None
+    return Settings(home, store, landing, _switched_on("BSSHUB_FOUR_EYES"), _spark_master("BSSHUB_SPARK"))
 
 
 def _switched_on(name: str) -> bool:
@@ -72,6 +76,14 @@ def _switched_on(name: str) -> bool:
     if word not in {"", "0", "no", "off", "false", "1", "yes", "on", "true"}:
         raise FixConnection(f"{name} is {word!r}; allowed: 1, yes, on, true, 0, no, off, false")
     return word in {"1", "yes", "on", "true"}
+
+
+def _spark_master(name: str) -> str | None:
+    """Raises FixConnection for what no Spark master is called (Spark's documentation, "Master URLs")."""
+    master = os.environ.get(name, "").strip()
+    if master and not re.fullmatch(r"local(\[[\d*,\s]+\])?|yarn|(spark|k8s)://\S+", master):
+        raise FixConnection(f"{name} is {master!r}; allowed: local[N], spark://HOST:PORT, yarn, k8s://…, or unset for DuckDB")
+    return master or None
 
 
 def connection_id(system: str, province: str) -> str:

@@ -14,6 +14,7 @@ from identity.decisions import read_decisions
 from identity.extract import IDENTITY_COLUMNS, Extract, open_extract
 from identity.linking import Linker, ModelLinker
 from identity.masterdata import Run, derive, write
+from identity.scoring import Scorer, score_in_duckdb
 from identity.settings import IdentitySettings, load_settings
 from identity.sources import prepare
 from identity.versions import alone
@@ -47,24 +48,26 @@ def resolve(
     *,
     settings: IdentitySettings | None = None,
     linker: Linker | None = None,
+    scorer: Scorer = score_in_duckdb,
     extract: Extract | None = None,
     memory: Path | None = None,
 ) -> ResolveSummary:
     """Links the source customers visible at `seq`, keeps or gives ids, and writes crosswalk, golden records and provenance in
     one transaction. Doing it twice changes nothing. `extract`: one already open, of at least `IDENTITY_COLUMNS`.
-    `memory`: a folder that keeps from run to run what need not be computed again; losing it costs time only.
+    `scorer`: what weighs pairs for the linker in force. `memory`: a folder that keeps from run to run what need not be computed
+    again; losing it costs time only.
 
     Raises RetryLater where the store cannot be read or written.
     """
     if extract is None:
         with open_extract(engine, seq, IDENTITY_COLUMNS) as own:
-            return resolve(engine, seq, settings=settings, linker=linker, extract=own, memory=memory)
+            return resolve(engine, seq, settings=settings, linker=linker, scorer=scorer, extract=own, memory=memory)
     settings = settings or load_settings()
     connection = extract.connection
     connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
     prepare(connection, memory)
     read_decisions(connection, seq)
-    (linker or ModelLinker(settings, memory=memory)).link(connection)
+    (linker or ModelLinker(settings, scorer=scorer, memory=memory)).link(connection)
     components(connection, "node", "edge", "customer_group")
     with alone(engine, "identity") as store:
         derive(connection, settings.model, memory)

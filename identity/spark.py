@@ -13,6 +13,7 @@ import duckdb
 
 from hub.errors import FixConnection
 from identity.comparing import COMPARED, FREQUENCY, MULTIPLE, model
+from identity.scoring import Scorer, score_in_duckdb
 from identity.settings import IdentitySettings
 from store.duck import literal
 
@@ -21,6 +22,11 @@ WORKER = Path(__file__).parent / "spark_worker.py"
 # Names the worker knows too.
 CONTENT, FREQUENCIES, PAIRS = "content.parquet", "frequencies.parquet", "pairs.parquet"
 WEIGHED, MODEL = "weighed.parquet", "model.json"
+
+
+def scorer_of(master: str | None) -> Scorer:
+    """Splink on the Spark that the hub's settings name; on DuckDB where they name none."""
+    return SparkScorer(master) if master else score_in_duckdb
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from hub.errors import PublicationStopped
 from hub.periods import check_kind
 from identity.extract import IDENTITY_COLUMNS, RECONCILE_COLUMNS, merged, open_extract
 from identity.resolve import ResolveSummary, resolve
+from identity.spark import scorer_of
 from pipeline.audit import refresh_report
 from pipeline.cutoff import Instance, outstanding, unnamed
 from pipeline.hub import Hub
@@ -70,8 +71,9 @@ def _candidate(hub: Hub, cycle: str) -> tuple[Candidate, list[Instance]]:
 
 def _publish(hub: Hub, chosen: Candidate) -> UnifySummary:
     columns, kept = merged(IDENTITY_COLUMNS, RECONCILE_COLUMNS), hub.settings.home / "extract"
+    scorer, memory = scorer_of(hub.settings.spark), hub.settings.home / "identity"
     with open_extract(hub.engine, chosen.seq, columns, chosen.fact_batches, kept=kept) as extract:
-        resolved = resolve(hub.engine, chosen.seq, extract=extract, memory=hub.settings.home / "identity")
+        resolved = resolve(hub.engine, chosen.seq, scorer=scorer, extract=extract, memory=memory)
         reconciled = reconcile(hub.engine, chosen.seq, chosen.cycle, chosen.fact_batches, extract=extract)
     if reconciled.blocks_publication:
         raise PublicationStopped("; ".join(reconciled.reasons), cycle=chosen.cycle)

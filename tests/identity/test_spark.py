@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
+from contextlib import nullcontext
+from pathlib import Path
 
 import duckdb
 import pytest
+from sqlalchemy import create_engine
 
 from cli.identity_world import clientele_of, fill
+from hub.errors import FixConnection
+from hub.settings import environment_connection, settings
 from identity.linking import ModelLinker
 from identity.scoring import Scorer, score_in_duckdb
 from identity.settings import load_settings
 from identity.sources import prepare
-from identity.spark import ENVIRONMENT, SparkScorer
+from identity.spark import ENVIRONMENT, SparkScorer, scorer_of
+from pipeline.hub import Hub
 from simulator.dirt import DirtRates
+from store.landing import Landing
+from store.publication import Candidate
 
 
 def customers(scorer: Scorer) -> tuple[dict[int, int], dict[tuple[int, int], float]]:
@@ -38,3 +47,41 @@ def test_spark_links_as_duckdb_does() -> None:
     assert weights_on_spark.keys() == weights.keys()
     assert all(abs(weights_on_spark[pair] - weight) < 1e-6 for pair, weight in weights.items())
     assert len(weights) > 20
+
+
+@pytest.mark.parametrize("master", ["local[2]", "local[*]", "spark://host:7077", "yarn", "k8s://https://host:6443"])
+def test_the_setting_has_spark_weigh_pairs(monkeypatch: pytest.MonkeyPatch, master: str) -> None:
+    monkeypatch.setenv("BSSHUB_SPARK", master)
+    assert scorer_of(settings().spark) == SparkScorer(master)
+
+
+def test_without_the_setting_duckdb_weighs_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BSSHUB_SPARK", " ")
+    assert scorer_of(settings().spark) is score_in_duckdb
+
+
+def test_what_is_no_spark_master_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BSSHUB_SPARK", "yes")
+    with pytest.raises(FixConnection, match=r"BSSHUB_SPARK.*spark://HOST:PORT"):
+        settings()
+
+
+class _Asked(Exception):
+    """Ends the night where it would resolve; holds what by."""
+
+
+@pytest.mark.parametrize("master", ["local[2]", ""])
+def test_a_night_resolves_by_what_the_setting_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, master: str) -> None:
+    def asked(*_: object, scorer: Scorer = score_in_duckdb, **__: object) -> None:
+        raise _Asked(scorer)
+
+    unify = importlib.import_module("pipeline.unify")  # the package's own `unify` is the function
+    monkeypatch.setenv("BSSHUB_HOME", str(tmp_path))
+    monkeypatch.setenv("BSSHUB_SPARK", master)
+    monkeypatch.setattr(unify, "open_extract", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(unify, "resolve", asked)
+    engine = create_engine("postgresql+psycopg://nobody@nowhere/none")
+    hub = Hub(settings(), engine, Landing(tmp_path.as_uri()), environment_connection)
+    with pytest.raises(_Asked) as ended:
+        unify._publish(hub, Candidate("20260305", 1, (), (), ""))
+    assert ended.value.args == (SparkScorer("local[2]") if master else score_in_duckdb,)
