@@ -1,10 +1,10 @@
 """The life of a break as data moves it: seen first and last, closed when the data agrees again, opened again when it does not.
 
 A break's id follows from its rule and its subject, so every run finds the same break. It is closed only by a run of its rule
-over its province and month in which the subject agreed and no row of it was in quarantine: no row of the rule's feeds that
-names the subject, nor one of the rows that the break spoke of. That a rule did not run proves nothing. What people said of a
-break (`reconcile.life`: state, owner, deadline) stays, with one exception: it was explained, accepted or corrected as the
-values showed it then, so that a break whose values change afterwards is open again.
+over its province and month, or night, in which the subject agreed and no row of it was in quarantine: no row of the rule's
+feeds that names the subject, nor one of the rows that the break spoke of. That a rule did not run proves nothing. What people
+said of a break (`reconcile.life`: state, owner, deadline) stays, with one exception: it was explained, accepted or corrected
+as the values showed it then, so that a break whose values change afterwards is open again.
 
 A waiver (`reconcile.waivers`) covers breaks that open while it runs, in the nights it runs: they are listed, have no deadline
 and count against no tolerance. When it ends, what is still found is due as if it had just been opened.
@@ -19,6 +19,7 @@ import duckdb
 from identity.extract import read_store
 from identity.versions import Changes, Versioned, find_changes, read_open
 from reconcile.rule import Rule
+from reconcile.rules.peers import DAY_SWING
 from schemas.contracts import CONTRACTS
 
 BREAKS = Versioned(
@@ -56,6 +57,7 @@ select numbered.*, covered.waiver_id, {as_shown} as as_shown,
     coalesce(known.state = 'accepted', false) and {as_shown} as accepted
 from numbered left join covered using (break_id) left join breaks_known known on known.break_id = numbered.break_id
 """
+# Of a feed's nights `day_swing` looks at the last alone, which says nothing of those before.
 _WANTED = """
 create or replace table breaks_new as
 with met as (
@@ -79,6 +81,8 @@ with met as (
     select known.* from breaks_known known semi join judged using (rule_id, province) anti join seen using (break_id)
     where known.state <> 'closed'
         and (known.month is null or (known.province, known.month) in (select (province::varchar, month) from kept))
+        and (known.rule_id <> '{night_rule}' or (known.subject ->> '$.feed', known.province, known.subject ->> '$.period')
+            in (select (feed, province, period) from nightly_picture))
 ), named as (
     select rule_id, break_id, province, unnest(map_values(subject::json::map(varchar, varchar))) as token, null as entity,
         month
@@ -116,5 +120,5 @@ def age(connection: duckdb.DuckDBPyConnection, cycle: str, rules: Iterable[Rule]
             if contract.entity in rule.needs:
                 values = [rule.rule_id, contract.entity, contract.feed]
                 connection.execute("insert into read_feed values (?, ?, ?)", values)
-    connection.execute(_WANTED.format(cycle=cycle))
+    connection.execute(_WANTED.format(cycle=cycle, night_rule=DAY_SWING.rule_id))
     return find_changes(connection, BREAKS, "breaks_new", partial=True)
