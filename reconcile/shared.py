@@ -9,7 +9,7 @@
 | `account_charge` | what one account was charged in the last month judged |
 | `payer` | one customer (`customer_key`, golden `customer_id`) whose `products` one account pays for |
 | `linked_group` | a CRM customer and a group customer that name each other, or one the other, and no third |
-| `withheld` | one word (`feed`, `province`, `token`) of a row in quarantine; `is_withheld(feed, province, key)` asks for one |
+| `withheld` | one word (`feed`, `province`, `token`) of a row in quarantine that nothing later settled; `is_withheld(feed, province, key)` asks for one |
 | `golden` | which golden customer a source customer is |
 | `nightly_picture` | the last whole picture of a nightly feed: rows and fen `accepted`, and of the one before, `previous` |
 | `controlled` | a loaded delivery with the sender's control totals, and what was received |
@@ -27,6 +27,7 @@ from reconcile.charges import sum_charges
 from reconcile.provinces import TYPE
 from schemas.contract import Mode
 from schemas.contracts import CONTRACTS
+from schemas.entities import FACTS
 
 WITHHOLDING_FEEDS = tuple(sorted(contract.feed for contract in CONTRACTS.values()))
 SHORTEST_KEY = 4
@@ -45,15 +46,38 @@ select province, account_no, arg_max(amount_fen, month) as amount_fen from (
     from charge join kept using (province, month) group by province, account_no, month
 ) monthly group by province, account_no;
 """
+# A row in quarantine withholds what it names until its batch was superseded or replayed, its period came again, a later whole
+# picture of its feed was loaded, or a later row of its key was accepted: from then on the store knows better.
 # The raw bytes as text without decoding them: keys are ASCII, whatever else is broken in the row. PostgreSQL writes every
 # other byte as a backslash and three octal digits, which must not stick to the key beside it.
 _WITHHELD = """
-select distinct feed, province, raw from (
-    select b.feed, b.province, encode(q.raw, 'escape') as raw
-    from hub.quarantine q join hub.batch b using (batch_id)
+with held as (
+    select b.batch_id, b.system, b.feed, b.province, encode(q.raw, 'escape') as raw,
+        coalesce(b.delivery ->> 'layout' in ('json_page', 'soap_page'), false) as names_its_fields
+    from hub.batch b join hub.quarantine q using (batch_id)
     where q.outcome = 'quarantined' and q.raw is not null and b.feed in ({feeds})
         and (b.feed <> 'bill_item' or b.batch_id in ({batches}))
-) quarantined
+        and (b.superseded_seq is null or b.superseded_seq > {seq})
+        and not exists (
+            select from hub.batch later
+            where (later.system, later.feed, later.province) = (b.system, b.feed, b.province)
+                and later.batch_id > b.batch_id and later.loaded_seq <= {seq}
+                and (later.delivery ->> 'replay_of' = b.batch_id::text
+                    or later.kind in ('full', 'initial')
+                        and (later.period = b.period or later.period > b.period and length(b.period) = 8)
+                    or later.kind = 'incremental' and b.kind = 'incremental' and later.period = b.period)
+        )
+)
+select distinct feed, province, raw from held where not ({came_again})
+"""
+# A key stands first in its record, or behind its name where a page names its fields.
+_CAME_AGAIN = """
+feed = '{feed}' and exists (
+    select from core.{entity} version
+    where version.system = held.system and version.province = held.province and version.batch_id > held.batch_id
+        and version.row_no > 0 and version.recorded_from <= {seq} and version.source_key = substring(
+            regexp_replace(held.raw, '\\\\[0-7]{{3}}', ' ', 'g')
+            from case when names_its_fields then '\\m{key}\\M[^A-Za-z0-9_-]+' else '' end || '([A-Za-z0-9_-]+)'))
 """
 _TOKENS = f"""
 create or replace table withheld as
@@ -114,9 +138,7 @@ def prepare(extract: Extract, batches: Sequence[int], periods: Sequence[str] | N
     """Makes the tables above, of what counts at the extract's sequence. `periods`: the months to judge; None judges every month
     of `batches`."""
     connection, seq = extract.connection, int(extract.seq)
-    numbers = ", ".join(str(int(batch)) for batch in batches) or "null"
-    feeds = ", ".join(f"'{feed}'" for feed in WITHHOLDING_FEEDS)
-    read_store(connection, "withheld_row", _WITHHELD.format(feeds=feeds, batches=numbers))
+    read_store(connection, "withheld_row", _withheld(seq, batches))
     read_store(connection, "golden", _GOLDEN)
     whole = [c.feed_id for c in CONTRACTS.values() if c.period == "daily" and c.mode is Mode.FULL]
     pictures = ", ".join(f"'{feed}'" for feed in whole)
@@ -124,6 +146,18 @@ def prepare(extract: Extract, batches: Sequence[int], periods: Sequence[str] | N
     read_store(connection, "controlled", _CONTROLLED.format(seq=seq))
     figures.read_signed(connection)
     derive(extract, periods)
+
+
+def _withheld(seq: int, batches: Sequence[int]) -> str:
+    """The store's query of `feed, province, raw`: the rows in quarantine that may still come, as text."""
+    came_again = " or ".join(
+        _CAME_AGAIN.format(feed=contract.feed, entity=contract.entity, key=contract.column(contract.key[0]).source, seq=seq)
+        for contract in CONTRACTS.values()
+        if contract.entity not in FACTS
+    )
+    numbers = ", ".join(str(int(batch)) for batch in batches) or "null"
+    feeds = ", ".join(f"'{feed}'" for feed in WITHHOLDING_FEEDS)
+    return _WITHHELD.format(feeds=feeds, batches=numbers, seq=seq, came_again=came_again)
 
 
 def derive(extract: Extract, periods: Sequence[str] | None) -> None:

@@ -65,24 +65,31 @@ def one(engine: Engine) -> dict[str, object]:
         return dict(store.execute(text("select * from recon.breaks where recorded_to is null")).mappings().one())
 
 
-def quarantine(engine: Engine, feed: str, raw: bytes, batch: int) -> None:
-    """A row of a feed in quarantine."""
+def batch(engine: Engine, number: int, feed: str, **columns: object) -> None:
+    """A batch of a feed in the ledger, loaded whole unless `columns` say otherwise."""
+    given = {"system": "x", "province": "gd", "period": "202602", "kind": "full", "delivery": "{}", "state": "loaded", **columns}
+    marks = ", ".join(f":{name}" for name in given)
     with engine.begin() as store:
         store.execute(
             text(
-                "insert into hub.batch (batch_id, system, feed, province, period, kind, resend, content_digest, delivery, state, "
-                "landed_at) overriding system value values (:batch, 'x', :feed, 'gd', '202602', 'full', 0, 'd', '{}', 'loaded', "
-                "now())"
+                f"insert into hub.batch (batch_id, feed, resend, content_digest, landed_at, {', '.join(given)}) "
+                f"overriding system value values (:batch, :feed, 0, 'd' || :batch, now(), {marks})"
             ),
-            {"batch": batch, "feed": feed},
+            {"batch": number, "feed": feed, **given},
         )
+
+
+def quarantine(engine: Engine, feed: str, raw: bytes, number: int, **columns: object) -> None:
+    """A row of a feed in quarantine."""
+    batch(engine, number, feed, **columns)
+    with engine.begin() as store:
         store.execute(
             text(
                 "insert into hub.quarantine "
                 "(batch_id, row_no, outcome, reason, rule_id, object_no, byte_offset, byte_length, raw) "
                 "values (:batch, 1, 'quarantined', '01003054', 'r', 0, 0, 1, :raw)"
             ),
-            {"batch": batch, "raw": raw},
+            {"batch": number, "raw": raw},
         )
 
 
@@ -199,6 +206,55 @@ def test_an_order_in_quarantine_leaves_its_product_undetermined(store_engine: En
     assert run(store_engine, scene).breaks == 0
 
 
+ORDER = b"PO0001,D1,x,,C1,P00001,ZZ"
+PAGE = b'{"customer_ref": "O-P00002", "order_no": "PO0001", "product": "P00001"}'
+DAILY = {"system": "orders", "period": "20260302", "kind": "incremental"}
+LOADED = {**DAILY, "loaded_seq": 1}
+
+
+@pytest.mark.parametrize(
+    ("later", "withholds"),
+    [(None, True), ({**LOADED, "period": "20260303"}, True), (LOADED, False), ({**LOADED, "loaded_seq": None}, True),
+     ({**LOADED, "period": "20260303", "kind": "full"}, False), ({**LOADED, "period": "20260303", "kind": "initial"}, False),
+     ({**LOADED, "period": "20260301", "kind": "full"}, True), ({**LOADED, "kind": "full", "loaded_seq": 10**6}, True),
+     ({**LOADED, "kind": "full", "province": "js"}, True), ({**LOADED, "kind": "event"}, True),
+     ({**LOADED, "kind": "event", "delivery": '{"replay_of": 7}'}, False),
+     ({**LOADED, "kind": "event", "delivery": '{"replay_of": 6}'}, True)],
+)  # fmt: skip
+def test_quarantine_withholds_until_its_delivery_came_again(
+    store_engine: Engine, scene: Scene, later: dict[str, object] | None, withholds: bool
+) -> None:
+    scene.forget("product_order", "orders", "O-P00001")
+    quarantine(store_engine, "product_order", ORDER, 7, **{**DAILY, "kind": (later or DAILY)["kind"]})
+    if later:
+        batch(store_engine, 8, "product_order", **later)
+    assert run(store_engine, scene).breaks == (0 if withholds else 1)
+
+
+@pytest.mark.parametrize(("superseded", "withholds"), [(1, False), (10**6, True)])
+def test_quarantine_of_a_superseded_batch_withholds_nothing(
+    store_engine: Engine, scene: Scene, superseded: int, withholds: bool
+) -> None:
+    scene.forget("product_order", "orders", "O-P00001")
+    quarantine(store_engine, "product_order", ORDER, 7, **DAILY, superseded_seq=superseded)
+    assert run(store_engine, scene).breaks == (0 if withholds else 1)
+
+
+@pytest.mark.parametrize(
+    ("layout", "raw", "key", "came_in", "withholds"),
+    [("csv", ORDER, "PO0001", 9, False), ("csv", b"\xff\x00" + ORDER, "PO0001", 9, False), ("csv", ORDER, "PO0001", 6, True),
+     ("csv", ORDER, "PO0002", 9, True), ("csv", b"?,D1,x,,C1,P00001,ZZ", "PO0001", 9, True),
+     ("json_page", PAGE, "PO0001", 9, False), ("json_page", PAGE, "O-P00002", 9, True)],
+)  # fmt: skip
+def test_quarantine_withholds_until_a_row_of_its_key_is_accepted(
+    store_engine: Engine, scene: Scene, layout: str, raw: bytes, key: str, came_in: int, withholds: bool
+) -> None:
+    scene.forget("product_order", "orders", "O-P00001")
+    scene.order(key, "DC1", product_id_crm="P00002", batch_id=came_in)
+    quarantine(store_engine, "product_order", raw, 7, **DAILY, delivery=f'{{"layout": "{layout}"}}')
+    assert run(store_engine, scene).breaks == (0 if withholds else 1)
+
+
 def test_a_province_whose_orders_never_came_is_not_judged(store_engine: Engine, scene: Scene) -> None:
     for key in [row["source_key"] for row in scene.of("product_order")]:
         scene.forget("product_order", "orders", key)
@@ -292,6 +348,25 @@ def test_a_break_stays_while_its_rule_or_its_month_is_not_judged(store_engine: E
     resolved = resolve(store_engine, scene.into_store(store_engine))
     reconcile(store_engine, resolved.seq, NEXT, [], ["202601"], rules=RULES)
     assert one(store_engine)["state"] == "open"
+
+
+def test_a_swing_stays_until_its_own_night_is_judged_again(store_engine: Engine, scene: Scene) -> None:
+    rules = (rule_of("day_swing"),)
+    nights = {1: ("20260304", 100), 2: ("20260305", 200), 3: ("20260306", 201)}
+    summaries = []
+    for number, (night, accepted) in nights.items():
+        batch(store_engine, number, "account", system="billing", period=night, accepted=accepted, accepted_fen=0, loaded_seq=1)
+        summaries.append(run(store_engine, scene, night, rules=rules))
+    assert [(summary.opened, summary.closed) for summary in summaries] == [(0, 0), (1, 0), (0, 0)]
+    assert breaks(store_engine) == {"day_swing": {"billing.account 20260305"}}
+
+
+def test_a_swing_closes_when_its_night_comes_again_without_it(store_engine: Engine, scene: Scene) -> None:
+    rules = (rule_of("day_swing"),)
+    for number, night, accepted in ((1, "20260304", 100), (2, "20260305", 200), (3, "20260305", 101)):
+        batch(store_engine, number, "account", system="billing", period=night, accepted=accepted, accepted_fen=0, loaded_seq=1)
+        summary = run(store_engine, scene, night, rules=rules)
+    assert summary.closed == 1
 
 
 def test_what_a_person_said_of_a_break_stays(store_engine: Engine, scene: Scene) -> None:
