@@ -7,6 +7,7 @@ import csv
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from numbers import Number
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,7 @@ def _cell(value: object) -> str:
         return value
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, Number):
         return "" if value is None else str(value)
     # A binary number: a workbook knows no other. Six decimals are more than any currency has, and none is told of a larger one.
     number = Decimal(str(value))
