@@ -16,6 +16,7 @@ from cli.reference import reference
 ROOT = Path(__file__).parents[2]
 TRACKED = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
 TARGETS = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+BENCHES = {f"bench-{module.stem}" for module in (ROOT / "bench").glob("*.py")}  # what the rule `bench-%` runs
 COMMANDS = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 
 
@@ -36,7 +37,7 @@ def test_commands_exist(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     code = "\n".join([*re.findall(r"```(?:sh)?\n(.*?)```", text, re.DOTALL), *re.findall(r"`([^`\n]+)`", text)])
     assert set(re.findall(r"\bbsshub ([a-z]+)\b", code)) <= COMMANDS
-    assert set(re.findall(r"(?:^|\s)make ([a-z][a-z-]*)\b", code)) <= TARGETS
+    assert set(re.findall(r"(?:^|\s)make ([a-z][a-z-]*)\b", code)) <= TARGETS | BENCHES
     for module in re.findall(r"python -m ([a-z_.]+)", code):
         assert importlib.util.find_spec(module), f"{name} starts {module}"
 
