@@ -44,6 +44,19 @@ class TaskRun:
     seconds: float | None
 
 
+@dataclass(frozen=True)
+class Question:
+    """A form that a human-in-the-loop task waits for; `map_index` -1 where the task is not mapped."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    subject: str
+    body: str
+    options: tuple[str, ...]
+
+
 def _patient_session() -> requests.Session:
     """Questions are asked again where the answer does not come; what changes something is asked once."""
     session = requests.Session()
@@ -84,8 +97,8 @@ class AirflowApi:
     def import_errors(self) -> list[str]:
         return [str(error["stack_trace"]) for error in self._call("GET", "/importErrors")["import_errors"]]
 
-    def trigger(self, dag_id: str, partition_key: str, conf: Mapping[str, object] | None = None) -> Run:
-        """Starts one run of one partition."""
+    def trigger(self, dag_id: str, partition_key: str | None, conf: Mapping[str, object] | None = None) -> Run:
+        """Starts one run, of one partition where the DAG has any."""
         body = {"logical_date": None, "partition_key": partition_key, "conf": dict(conf or {})}
         return _run(self._call("POST", f"/dags/{dag_id}/dagRuns", json=body))
 
@@ -116,6 +129,16 @@ class AirflowApi:
         path = f"/dags/{task.dag_id}/dagRuns/{task.run_id}/taskInstances/{task.task_id}/logs/{max(task.try_number, 1)}"
         answer = self._call("GET", path, params={"full_content": "true"})
         return [_line(entry) for entry in answer["content"]]
+
+    def questions(self, run: Run) -> list[Question]:
+        """What the run asks of people and nobody has answered yet."""
+        path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/hitlDetails"
+        return [_question(run, form) for form in self._call("GET", path, params={"response_received": False})["hitl_details"]]
+
+    def answer(self, question: Question, option: str, said: Mapping[str, str]) -> None:
+        """Answers as the person logged in; `said` fills the form's fields."""
+        place = f"/dags/{question.dag_id}/dagRuns/{question.run_id}/taskInstances/{question.task_id}/{question.map_index}"
+        self._call("PATCH", f"{place}/hitlDetails", json={"chosen_options": [option], "params_input": dict(said)})
 
     def dropped_events(self) -> list[str]:
         """Asset events that started nothing: Airflow tells this only in its audit log."""
@@ -160,6 +183,13 @@ def _run(answer: Mapping[str, Any]) -> Run:
         queued_at=datetime.fromisoformat(answer["queued_at"]),
         started_at=_moment(answer["start_date"]),
         ended_at=_moment(answer["end_date"]),
+    )
+
+
+def _question(run: Run, form: Mapping[str, Any]) -> Question:
+    asks = form["task_instance"]
+    return Question(
+        run.dag_id, run.run_id, asks["task_id"], asks["map_index"], form["subject"], form["body"], tuple(form["options"])
     )
 
 

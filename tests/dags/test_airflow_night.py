@@ -11,20 +11,36 @@ from pathlib import Path
 
 import psutil
 import pytest
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, text
 
 from adapters.feeds import FEEDS, PROVINCES
-from cli.airflow_api import ENDED, Run
+from cli.airflow_api import ENDED, Question, Run
 from cli.night import NightRuns, feed_dags, run_night
 from cli.world import Scene, World, running_world
 from hub.settings import Settings
-from report import queries
+from identity import desk
+from pipeline.steward import CASES
+from reconcile.life import Act, act
+from report import breaks, queries
 from store.checksums import checksums
 
 NIGHT = "20260305"
 LATE = "group_production_job_js"
 PATIENCE_SECONDS = 600.0
 INSTANCES = len(FEEDS) * len(PROVINCES)
+YES, NO = 0, 1  # places of a form's options
+
+
+# A small world may leave its stewards nothing to ask.
+TWO_PAIRS = """
+insert into core.review_pair
+select 'crm', one.province, one.customer_key, 'crm', one.province, other.customer_key, 3.25, 0.9, '[]', 1, null
+from (select *, row_number() over (order by customer_key) as turn from core.crosswalk
+      where system = 'crm' and province = 'gd' and recorded_to is null) one
+join (select *, row_number() over (order by customer_key) as turn from core.crosswalk
+      where system = 'crm' and province = 'gd' and recorded_to is null) other on other.turn = one.turn + 1
+where one.turn in (1, 3)
+"""
 
 pytestmark = [pytest.mark.airflow, pytest.mark.e2e, pytest.mark.timeout(2400)]
 
@@ -125,6 +141,55 @@ def test_a_feed_that_is_overdue_fails_at_once_and_says_since_when(whole: NightRu
     [pull] = [task for task in api.tasks(run) if task.task_id == "pull"]
     assert (run.state, pull.state, pull.try_number) == ("failed", "failed", 1)
     assert any("overdue since 2026-03-07 09:00" in line for line in api.log(pull))
+
+
+def test_a_month_that_the_person_does_not_sign_stays_open(whole: NightRuns, world: World, engine: Engine) -> None:
+    run, [form] = _answered(world, "close_period", {"period": "202602"}, NO, {"note": ""})
+    assert form.subject == "Close 202602 签核账期 202602"
+    assert {task.task_id: task.state for task in world.airflow.api.tasks(run)}["sign"] == "skipped"
+    assert breaks.signatures(engine) == []
+
+
+def test_a_month_is_signed_by_who_answers_the_form(whole: NightRuns, world: World, engine: Engine) -> None:
+    for row in breaks.listing(engine, limit=None):
+        if row["severity"] == "critical":
+            act(engine, row["break_id"], Act.ANSWER, by="李强", said="known at the source")
+            act(engine, row["break_id"], Act.ACCEPT, by="李强", said="known at the source")
+    run, [form] = _answered(world, "close_period", {"period": "202602"}, YES, {"note": "read with billing"})
+    assert run.state == "success"
+    assert "账单金额(分)" in form.body
+    [signature] = breaks.signatures(engine)
+    signed = (signature["period"], signature["signed_by"], signature["note"])
+    assert signed == ("202602", world.airflow.api.user, "read with billing")
+    assert [row["step"] for row in queries.attempts(engine, limit=None) if row["run_id"] == run.run_id] == ["sign"]
+
+
+def test_the_steward_answers_each_pair_in_its_own_form(whole: NightRuns, world: World, engine: Engine) -> None:
+    with engine.begin() as store:
+        store.execute(text(TWO_PAIRS))
+    waiting = desk.queue(engine, state="open", limit=CASES)
+    run, forms = _answered(world, "steward", {}, NO, {"reason": "two licences"})
+    assert (run.state, len(forms)) == ("success", len(waiting))
+    noted = {(row["a"], row["b"]): (row["verdict"], row["decided_by"], row["reason"]) for row in desk.decisions(engine)}
+    assert noted == {(row["a"], row["b"]): ("different", world.airflow.api.user, "two licences") for row in waiting}
+
+
+def _answered(
+    world: World, dag_id: str, conf: dict[str, object], option: int, said: dict[str, str]
+) -> tuple[Run, list[Question]]:
+    """A run of the DAG to its end, and the forms it showed, each answered. One that is answered within the second it appears
+    may be asked once more: Airflow then takes the task for lost, and tries it again."""
+    api = world.airflow.api
+    run = api.trigger(dag_id, None, conf)
+    shown: dict[int, Question] = {}
+
+    def answer_what_waits() -> Run | None:
+        for form in api.questions(run):
+            shown[form.map_index] = form
+            api.answer(form, form.options[option], said)
+        return _ended(world, run)
+
+    return _wait(answer_what_waits), list(shown.values())
 
 
 def _stamp(engine: Engine) -> dict[str, object]:
