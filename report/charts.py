@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from unicodedata import east_asian_width
 
-WIDTH, ROW, LABEL, GAP = 640, 26, 220, 90
+WIDTH, ROW, LABEL, GAP = 900, 26, 400, 110
+LABEL_COLUMNS = 62
 TREND_HEIGHT, PAD = 150, 18
 MOST = 12
 
@@ -22,9 +24,11 @@ class Bar:
 
 @dataclass(frozen=True)
 class Bars:
-    """Horizontal bars; `said` tells the whole chart in a sentence."""
+    """Horizontal bars, `label` units to the right of the drawing's edge; `said` tells the whole chart in a sentence."""
 
     said: str
+    width: int
+    label: int
     height: int
     bars: tuple[Bar, ...]
 
@@ -34,6 +38,7 @@ class Trend:
     """A line over nights: `points` as SVG wants them; `marks` the place, night and number of each."""
 
     said: str
+    width: int
     points: str
     marks: tuple[tuple[int, int, str, str], ...]
 
@@ -44,10 +49,21 @@ def bars(title: str, rows: Sequence[Mapping[str, object]], label: str, value: st
     longest = max((number for _, number in kept), default=1)
     room = WIDTH - LABEL - GAP
     drawn = tuple(
-        Bar(name, shown(number), place * ROW, max(number * room // longest, 1)) for place, (name, number) in enumerate(kept)
+        Bar(_fitting(name), shown(number), place * ROW, max(number * room // longest, 1))
+        for place, (name, number) in enumerate(kept)
     )
-    said = f"{title}: " + ("; ".join(f"{bar.label} {bar.shown}" for bar in drawn) or "nothing")
-    return Bars(said, max(len(drawn), 1) * ROW, drawn)
+    said = f"{title}: " + ("; ".join(f"{name} {shown(number)}" for name, number in kept) or "nothing")
+    return Bars(said, WIDTH, LABEL, max(len(drawn), 1) * ROW, drawn)
+
+
+def _fitting(label: str) -> str:
+    """Cut where it would run out of the drawing: a Chinese character is as wide as two others."""
+    columns = 0
+    for place, character in enumerate(label):
+        columns += 2 if east_asian_width(character) in "WF" else 1
+        if columns > LABEL_COLUMNS:
+            return f"{label[: place - 1]}…"
+    return label
 
 
 def trend(title: str, rows: Sequence[Mapping[str, object]], value: str, shown: Callable[[int], str]) -> Trend:
@@ -60,4 +76,4 @@ def trend(title: str, rows: Sequence[Mapping[str, object]], value: str, shown: C
         for place, (cycle, number) in enumerate(numbers)
     )
     said = f"{title}: " + ("; ".join(f"{cycle} {number}" for _, _, cycle, number in marks) or "nothing")
-    return Trend(said, " ".join(f"{x},{y}" for x, y, _, _ in marks), marks)
+    return Trend(said, WIDTH, " ".join(f"{x},{y}" for x, y, _, _ in marks), marks)

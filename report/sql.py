@@ -93,9 +93,10 @@ with ran as (
 ), found as (
     select rule_id, max(severity) as severity,
         count(*) filter (where state in ('open', 'explained')) as open,
-        coalesce(sum(money_fen) filter (where state in ('open', 'explained')), 0) as open_fen,
+        coalesce(sum(once.counted_fen) filter (where state in ('open', 'explained')), 0)::bigint as open_fen,
         count(*) filter (where state not in ('open', 'explained')) as settled
     from portal_v1.breaks
+    left join (select break_id, counted_fen from audit.break_now) once using (break_id)
     group by rule_id
 )
 select rule_id as rule, f.severity, coalesce(f.open, 0) as open, coalesce(f.open_fen, 0) as open_fen,
@@ -179,7 +180,8 @@ NIGHT_DERIVED = """
 select (select count(*) from portal_v1.customer) as customers,
     (select count(*) from portal_v1.customer_source) as source_customers,
     (select count(*) from portal_v1.breaks where state in ('open', 'explained')) as breaks,
-    (select coalesce(sum(money_fen), 0) from portal_v1.breaks where state in ('open', 'explained')) as breaks_fen
+    (select coalesce(sum(once.counted_fen), 0)::bigint from portal_v1.breaks join audit.break_now once using (break_id)
+        where portal_v1.breaks.state in ('open', 'explained')) as breaks_fen
 """
 
 ALL_GATE_RESULTS = """

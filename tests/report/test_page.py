@@ -58,6 +58,19 @@ def test_it_never_overflows_sideways(opened: Opened) -> None:
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_what_a_chart_writes_lies_within_its_drawing(opened: Opened, built: Built) -> None:
+    opened.page.goto((built.page.parent / "reconciliation.html").as_uri())
+    outside = """[...document.querySelectorAll("svg")].flatMap((drawing) => {
+        const room = drawing.getBoundingClientRect();
+        return [...drawing.querySelectorAll("text")].filter((one) => {
+            const taken = one.getBoundingClientRect();
+            return taken.left < room.left - 1 || taken.right > room.right + 1;
+        }).map((one) => one.textContent);
+    })"""
+    assert opened.page.locator("svg text").count() > 4
+    assert opened.page.evaluate(outside) == []
+
+
 def test_headings_name_the_night_and_every_section_in_both_languages(opened: Opened) -> None:
     assert opened.page.locator("h1").inner_text().split() == ["Night", "of", "2026-03-14", "2026年3月14日"]
     assert "Everything adds up" in opened.page.locator("#verdict").inner_text()

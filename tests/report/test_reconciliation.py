@@ -6,6 +6,7 @@ import re
 
 from sqlalchemy import Engine, text
 
+from report import queries
 from report.breaks import sums
 from report.charts import bars, trend
 from report.reconciliation import read_ledger, render_ledger
@@ -16,10 +17,21 @@ def test_a_chart_says_every_number_it_draws() -> None:
     rows: list[dict[str, object]] = [{"rule": "a", "fen": 400}, {"rule": "b", "fen": 100}, {"rule": "c", "fen": 0}]
     drawn = bars("By rule", rows, "rule", "fen", str)
     assert drawn.said == "By rule: a 400; b 100"
-    assert [bar.length for bar in drawn.bars] == [330, 82]
+    assert [bar.length for bar in drawn.bars] == [390, 97]
     nights: list[dict[str, object]] = [{"cycle": "20260306", "fen": 0}, {"cycle": "20260305", "fen": 10}]
     line = trend("Nights", nights, "fen", str)
-    assert (line.said, line.points) == ("Nights: 20260305 10; 20260306 0", "18,18 622,132")
+    assert (line.said, line.points) == ("Nights: 20260305 10; 20260306 0", "18,18 882,132")
+
+
+def test_a_label_is_cut_to_what_the_drawing_holds_however_wide_its_characters() -> None:
+    rows: list[dict[str, object]] = [{"rule": "账户在计费与客户系统中对应不同客户" * 3, "fen": 1}, {"rule": "short 短", "fen": 1}]
+    long, short = (bar.label for bar in bars("By rule", rows, "rule", "fen", str).bars)
+    assert (len(long), long[-1], short) == (31, "…", "short 短")
+
+
+def test_both_pages_name_the_same_money(seeded: Engine) -> None:
+    with seeded.connect() as store:
+        assert sum(int(str(row["open_fen"])) for row in queries.breaks_by_rule(store)) == read_ledger(store).counted_fen
 
 
 def test_the_page_holds_its_sections_charts_and_no_outside_address(seeded: Engine) -> None:
