@@ -37,7 +37,8 @@ def test_a_break_is_explained_and_settled_by_name(bsshub: Run) -> None:
     assert {"en", "zh"} <= set(told["title"])
     shown = bsshub("breaks", "explain", first["break_id"])
     assert (shown.exit_code, told["title"]["zh"] in shown.stdout) == (0, True)
-    system = told["rows"][0]["system"]
+    row = next(row for row in told["rows"] if row["values"])
+    system, change = row["system"], f"{next(iter(row['values']))}=1"
     acts = {
         "take": ("--by", "Zhang San"),
         "answer": ("--by", "Zhang San", "--why", "a late file"),
@@ -46,7 +47,7 @@ def test_a_break_is_explained_and_settled_by_name(bsshub: Run) -> None:
     for act, words in acts.items():
         assert bsshub("breaks", act, first["break_id"], *words).exit_code == 0
     assert bsshub("breaks", "answer", first["break_id"], "--by", "Zhang San", "--why", "file 3").exit_code == 0
-    asked = ("--system", system, "--set", "status=1", "--by", "Li Si", "--why", "mend it", "--json")
+    asked = ("--system", system, "--set", change, "--by", "Li Si", "--why", "mend it", "--json")
     [done] = json.loads(bsshub("breaks", "correct", first["break_id"], *asked).stdout)
     assert (done["state"], done["owner"]) == ("corrected", "Zhang San")
     [request] = json.loads(bsshub("breaks", "requests", "--break", first["break_id"], "--json").stdout)
