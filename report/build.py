@@ -22,8 +22,8 @@ from report.steward import read_desk, render_desk
 from schemas.contracts import CONTRACTS
 
 NIGHTS = 7
-BREAKS_SHOWN = 500
-ATTEMPTS_SHOWN = 200
+BREAKS_SHOWN = 100
+ATTEMPTS_SHOWN = 100
 SCRATCH = ".report-"
 SCRATCH_LIFETIME = timedelta(days=1)
 
