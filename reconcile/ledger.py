@@ -1,10 +1,11 @@
 """The life of a break as data moves it: seen first and last, closed when the data agrees again, opened again when it does not.
 
 A break's id follows from its rule and its subject, so every run finds the same break. It is closed only by a run of its rule
-over its province and month, or night, in which the subject agreed and no row of it was in quarantine: no row of the rule's
-feeds that names the subject, nor one of the rows that the break spoke of. That a rule did not run proves nothing. What people
-said of a break (`reconcile.life`: state, owner, deadline) stays, with one exception: it was explained, accepted or corrected
-as the values showed it then, so that a break whose values change afterwards is open again.
+over its province and month, or night, in which the subject agreed and no row of it was in quarantine: none of the rows that the
+break spoke of, and of the rule's other feeds none that names the whole subject. (A row that named what is not there is mended
+once that is there, whatever came of the row.) That a rule did not run proves nothing. What people said of a break
+(`reconcile.life`: state, owner, deadline) stays, with one exception: it was explained, accepted or corrected as the values
+showed it then, so that a break whose values change afterwards is open again.
 
 A waiver (`reconcile.waivers`) covers breaks that open while it runs, in the nights it runs: they are listed, have no deadline
 and count against no tolerance. When it ends, what is still found is due as if it had just been opened.
@@ -20,6 +21,7 @@ from identity.extract import read_store
 from identity.versions import Changes, Versioned, find_changes, read_open
 from reconcile.rule import Rule
 from reconcile.rules.peers import DAY_SWING
+from reconcile.shared import SHORTEST_KEY
 from schemas.contracts import CONTRACTS
 
 BREAKS = Versioned(
@@ -84,15 +86,20 @@ with met as (
         and (known.rule_id <> '{night_rule}' or (known.subject ->> '$.feed', known.province, known.subject ->> '$.period')
             in (select (feed, province, period) from nightly_picture))
 ), named as (
-    select rule_id, break_id, province, unnest(map_values(subject::json::map(varchar, varchar))) as token, null as entity,
-        month
-    from not_found
-    union all
-    select rule_id, break_id, ref ->> '$.province', ref ->> '$.source_key', ref ->> '$.entity', null
-    from (select rule_id, break_id, unnest(refs::json[]) as ref from not_found) referred
+    select *, count(*) over (partition by break_id) as parts from (
+        select distinct rule_id, break_id, province, unnest(map_values(subject::json::map(varchar, varchar))) as token, month
+        from not_found
+    ) where token is distinct from month and length(token) >= {shortest}
+), referred as (
+    select rule_id, break_id, ref ->> '$.province' as province, ref ->> '$.source_key' as token, ref ->> '$.entity' as entity
+    from (select rule_id, break_id, unnest(refs::json[]) as ref from not_found)
 ), held_back as (
-    select break_id from named join read_feed using (rule_id) semi join withheld using (feed, province, token)
-    where coalesce(named.entity = read_feed.entity, true) and named.token is distinct from named.month
+    select named.break_id
+    from named join read_feed using (rule_id) anti join referred using (break_id, entity)
+    join withheld using (feed, province, token)
+    group by named.break_id, feed, row_hash, parts having count(distinct token) = parts
+    union
+    select break_id from referred join read_feed using (rule_id, entity) semi join withheld using (feed, province, token)
 ), agreed as (
     select not_found.* replace ('closed' as state, '{cycle}' as closed_cycle) from not_found anti join held_back using (break_id)
 )
@@ -115,10 +122,10 @@ def age(connection: duckdb.DuckDBPyConnection, cycle: str, rules: Iterable[Rule]
     """Carries the ledger's breaks over to what was `seen`; makes the changes to write (`identity.versions`). `rules`: those that
     were judged."""
     connection.execute("create or replace table read_feed (rule_id varchar, entity varchar, feed varchar)")
-    for rule in rules:
+    for rule in (rule for rule in rules if not rule.family.endswith("references")):
         for contract in CONTRACTS.values():
             if contract.entity in rule.needs:
                 values = [rule.rule_id, contract.entity, contract.feed]
                 connection.execute("insert into read_feed values (?, ?, ?)", values)
-    connection.execute(_WANTED.format(cycle=cycle, night_rule=DAY_SWING.rule_id))
+    connection.execute(_WANTED.format(cycle=cycle, night_rule=DAY_SWING.rule_id, shortest=SHORTEST_KEY))
     return find_changes(connection, BREAKS, "breaks_new", partial=True)

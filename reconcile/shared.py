@@ -9,7 +9,7 @@
 | `account_charge` | what one account was charged in the last month judged |
 | `payer` | one customer (`customer_key`, golden `customer_id`) whose `products` one account pays for |
 | `linked_group` | a CRM customer and a group customer that name each other, or one the other, and no third |
-| `withheld` | one word (`feed`, `province`, `token`) of a row in quarantine that nothing later settled; `is_withheld(feed, province, key)` asks for one |
+| `withheld` | one word (`feed`, `province`, `token`, `row_hash`) of a row in quarantine that nothing later settled; `is_withheld(feed, province, key)` asks for one |
 | `golden` | which golden customer a source customer is |
 | `nightly_picture` | the last whole picture of a nightly feed: rows and fen `accepted`, and of the one before, `previous` |
 | `controlled` | a loaded delivery with the sender's control totals, and what was received |
@@ -81,8 +81,11 @@ feed = '{feed}' and exists (
 """
 _TOKENS = f"""
 create or replace table withheld as
-select distinct feed, province, token
-from (select feed, province, unnest(string_split_regex(raw, '(\\\\[0-7]{{3}}|[^A-Za-z0-9_-])+')) as token from withheld_row)
+select distinct feed, province, token, row_hash
+from (
+    select feed, province, hash(raw) as row_hash, unnest(string_split_regex(raw, '(\\\\[0-7]{{3}}|[^A-Za-z0-9_-])+')) as token
+    from withheld_row
+)
 where length(token) >= {SHORTEST_KEY};
 
 create or replace macro is_withheld(of_feed, of_province, of_key) as exists (
