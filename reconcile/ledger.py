@@ -2,8 +2,8 @@
 
 A break's id follows from its rule and its subject, so every run finds the same break. It is closed only by a run of its rule
 over its province and month, or night, in which the subject agreed and no row of it was in quarantine: none of the rows that the
-break spoke of, and of the rule's other feeds none that names the whole subject. (A row that named what is not there is mended
-once that is there, whatever came of the row.) That a rule did not run proves nothing. What people said of a break
+break spoke of, and of the rule's other feeds none that names the whole subject. (Many rows that named what is not
+there are mended once that is there, whatever came of one of them.) That a rule did not run proves nothing. What people said of a break
 (`reconcile.life`: state, owner, deadline) stays, with one exception: it was explained, accepted or corrected as the values
 showed it then, so that a break whose values change afterwards is open again.
 
@@ -122,7 +122,7 @@ def age(connection: duckdb.DuckDBPyConnection, cycle: str, rules: Iterable[Rule]
     """Carries the ledger's breaks over to what was `seen`; makes the changes to write (`identity.versions`). `rules`: those that
     were judged."""
     connection.execute("create or replace table read_feed (rule_id varchar, entity varchar, feed varchar)")
-    for rule in (rule for rule in rules if not rule.family.endswith("references")):
+    for rule in (rule for rule in rules if not (rule.family.endswith("references") and len({*rule.subject} - {"month"}) > 1)):
         for contract in CONTRACTS.values():
             if contract.entity in rule.needs:
                 values = [rule.rule_id, contract.entity, contract.feed]
