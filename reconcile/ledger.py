@@ -3,9 +3,9 @@
 A break's id follows from its rule and its subject, so every run finds the same break. It is closed only by a run of its rule
 over its province and month, or night, in which the subject agreed and no row of it was in quarantine: none of the rows that the
 break spoke of, and of the rule's other feeds none that names the whole subject. (Many rows that named what is not
-there are mended once that is there, whatever came of one of them.) That a rule did not run proves nothing. What people said of a break
-(`reconcile.life`: state, owner, deadline) stays, with one exception: it was explained, accepted or corrected as the values
-showed it then, so that a break whose values change afterwards is open again.
+there are mended once that is there, whatever came of one of them.) That a rule did not run proves nothing. What people said of
+a break (`reconcile.life`: state, owner, deadline) stays, with one exception: it was explained, accepted or corrected as
+the values showed it then, so that a break whose values change afterwards is open again.
 
 A waiver (`reconcile.waivers`) covers breaks that open while it runs, in the nights it runs: they are listed, have no deadline
 and count against no tolerance. When it ends, what is still found is due as if it had just been opened.
