@@ -2,8 +2,8 @@
 
 A break's id follows from its rule and its subject, so every run finds the same break. It is closed only by a run of its rule
 over its province and month, or night, in which the subject agreed and no row of it was in quarantine: none of the rows that the
-break spoke of, and of the rule's other feeds none that names the whole subject. (Many rows that named what is not
-there are mended once that is there, whatever came of one of them.) That a rule did not run proves nothing. What people said of
+break spoke of, and of the rule's other feeds none that names the whole subject; but a row that was missing and is there now
+(`Rule.missing`) mends it whatever lies in quarantine. That a rule did not run proves nothing. What people said of
 a break (`reconcile.life`: state, owner, deadline) stays, with one exception: it was explained, accepted or corrected as
 the values showed it then, so that a break whose values change afterwards is open again.
 
@@ -13,7 +13,7 @@ and count against no tolerance. When it ends, what is still found is due as if i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import duckdb
 
@@ -101,7 +101,8 @@ with met as (
     union
     select break_id from referred join read_feed using (rule_id, entity) semi join withheld using (feed, province, token)
 ), agreed as (
-    select not_found.* replace ('closed' as state, '{cycle}' as closed_cycle) from not_found anti join held_back using (break_id)
+    select not_found.* replace ('closed' as state, '{cycle}' as closed_cycle) from not_found
+    where break_id not in (from held_back) or break_id in ({came})
 )
 select * from open_breaks union all by name select * exclude (month) from agreed
 """
@@ -118,14 +119,25 @@ def meet(connection: duckdb.DuckDBPyConnection, cycle: str) -> None:
     connection.execute(_SEEN.format(as_shown=_AS_SHOWN))
 
 
-def age(connection: duckdb.DuckDBPyConnection, cycle: str, rules: Iterable[Rule]) -> Changes:
+def age(connection: duckdb.DuckDBPyConnection, cycle: str, rules: Sequence[Rule]) -> Changes:
     """Carries the ledger's breaks over to what was `seen`; makes the changes to write (`identity.versions`). `rules`: those that
     were judged."""
     connection.execute("create or replace table read_feed (rule_id varchar, entity varchar, feed varchar)")
-    for rule in (rule for rule in rules if not (rule.family.endswith("references") and len({*rule.subject} - {"month"}) > 1)):
+    for rule in rules:
         for contract in CONTRACTS.values():
             if contract.entity in rule.needs:
                 values = [rule.rule_id, contract.entity, contract.feed]
                 connection.execute("insert into read_feed values (?, ?, ?)", values)
-    connection.execute(_WANTED.format(cycle=cycle, night_rule=DAY_SWING.rule_id, shortest=SHORTEST_KEY))
+    connection.execute(_WANTED.format(cycle=cycle, night_rule=DAY_SWING.rule_id, shortest=SHORTEST_KEY, came=_came(rules)))
     return find_changes(connection, BREAKS, "breaks_new", partial=True)
+
+
+def _came(rules: Sequence[Rule]) -> str:
+    """SELECT of the breaks, among `not_found`, of which the row that was missing is there."""
+    each = [
+        f"select break_id from not_found where rule_id = '{rule.rule_id}' and (province, subject ->> '$.{row.key}') in "
+        f"(select (province::varchar, {row.key}) from core.{row.entity})"
+        for rule in rules
+        if (row := rule.missing)
+    ]
+    return " union all ".join(each) or "select null::varchar where false"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from identity.extract import Extract
 from schemas.entities import FACTS
+from store.duck import literal
 
 TYPE = "province_name"
 """The enumeration, in the order of the text; what is cast to it reads, sorts and joins as the text does."""
@@ -20,7 +21,7 @@ def enumerate_provinces(extract: Extract) -> None:
         return
     parts = extract.parts.facts if extract.parts else {}
     held = [f"core.{entity}" for entity in extract.entities if not parts.get(entity)]
-    held += [f"read_parquet('{part.file}')" for facts in parts.values() for part in facts]
+    held += [f"read_parquet({literal(part.file)})" for facts in parts.values() for part in facts]
     each = " union ".join(f"select province from {relation}" for relation in held)
     connection.execute(f"create type {TYPE} as enum (select province from ({each}) where province is not null order by province)")
     views = {

@@ -53,6 +53,9 @@ class Rule:
     of different rules that look at the same money share it too. `customer`: the column of `found` that tells whose break it
     is (`product_id_crm`, `account_no`, `customer_key`: keys of one province).
 
+    `missing` is the row whose absence is the break, its key a part of the subject. Once it is there the break is mended, whatever
+    came of the rows that named it; else a row in quarantine that names the whole subject holds the break open.
+
     `tolerance` is the share of the base within which the rule passes; every case is listed all the same; from `warns_above`
     (share of the base) on, it passes with a warning. Above `stops_above` (share of the base; critical rules only) nothing is
     published, unless no more than `stops_floor` cases do it: a handful in a small base is work for a person, no reason to
@@ -79,6 +82,7 @@ class Rule:
     customer: str | None = None
     refs: tuple[Ref, ...] = ()
     summed: Summed | None = None
+    missing: Ref | None = None
     details: tuple[str, ...] = ()
     undetermined: str = "false"
     tolerance: Decimal = Decimal(0)

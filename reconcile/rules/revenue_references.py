@@ -69,6 +69,7 @@ ITEM_FOR_UNKNOWN_ACCOUNT = Rule(
     customer="product_id_crm",
     refs=(Ref("bill", "billing", "bill_no"), Ref("product", "crm", "product_id_crm")),
     details=("items", "bill_no"),
+    missing=Ref("account", "billing", "account_no"),
     source=SOURCE,
 )
 
@@ -98,6 +99,7 @@ ITEM_FOR_UNKNOWN_BILL = Rule(
     customer="account_no",
     refs=(Ref("account", "billing", "account_no"),),
     details=("items", "account_no"),
+    missing=Ref("bill", "billing", "bill_no"),
     source=SOURCE,
 )
 
@@ -134,6 +136,7 @@ ITEM_FOR_UNKNOWN_PRODUCT = Rule(
     customer="account_no",
     refs=(Ref("bill", "billing", "bill_no"), Ref("account", "billing", "account_no")),
     details=("items", "bill_no", "account_no"),
+    missing=Ref("product", "crm", "product_id_crm"),
     source=SOURCE,
 )
 

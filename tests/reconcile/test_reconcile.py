@@ -326,6 +326,22 @@ def test_a_payment_that_went_into_quarantine_is_not_mended(store_engine: Engine,
     assert breaks(store_engine) == {"payment_for_unknown_account": {"PAY001"}}
 
 
+@pytest.mark.parametrize(("came", "closed"), [(True, 1), (False, 0)])
+def test_items_of_an_account_that_came_are_mended_whatever_lies_in_quarantine(
+    store_engine: Engine, scene: Scene, came: bool, closed: int
+) -> None:
+    """Where the account came, the one in quarantine proves nothing; where all of them went, it may be all there is."""
+    scene.item("I-LOST", "B-A1", "P00001", 1, account_no="ACCT9")
+    rules = (rule_of("item_for_unknown_account"),)
+    run(store_engine, scene, rules=rules)
+    quarantine(store_engine, "bill_item", b"I-OTHER|B-A1|ACCT9|P00001|x", FEBRUARY)
+    if came:
+        scene.account("ACCT9", "K9", "C1")
+    else:
+        scene.forget("bill_item", "billing", "I-LOST")
+    assert run(store_engine, scene, NEXT, rules=rules).closed == closed
+
+
 @pytest.mark.parametrize(
     ("feed", "raw"), [("bill_item", b"I-P00009|B-A9|A9|P00009|202602"), ("work_order", b"W1|P00001"), ("bill", b"I-P00001|x")]
 )
