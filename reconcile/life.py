@@ -163,12 +163,12 @@ def _note(store: Connection, found: Mapping[str, Any], done: Mapping[str, object
 
 def _check_columns(entities: Collection[str], change: Mapping[str, str]) -> None:
     """A request is read by more people than may see a person's telephone: personal values do not travel in it."""
-    known = {column.name: column.personal for entity in entities for column in ENTITIES[entity].columns}
+    columns = [column for entity in entities for column in ENTITIES[entity].columns]
+    known, personal = {column.name for column in columns}, {column.name for column in columns if column.personal}
     for name in change:
         if name not in known:
-            shown = ", ".join(sorted(name for name, personal in known.items() if not personal))
-            raise NotFound(f"no column {name!r} to correct; known: {shown}")
-        if known[name]:
+            raise NotFound(f"no column {name!r} to correct; known: {', '.join(sorted(known - personal))}")
+        if name in personal:
             raise NotAllowed(f"{name} is personal: say in the reason that it is wrong, its owner knows the value")
 
 
