@@ -99,7 +99,8 @@ def breaks(bind: Bind, rule: str | None = None, state: str | None = None, limit:
 
 def breaks_by_rule(bind: Bind) -> list[Record]:
     """Every rule that ran or left a break: `open` and `open_fen` count the unsettled (open, explained), `settled` the others;
-    `subjects` is how many the newest run judged, `passed` whether what it found lay within the tolerance."""
+    money that several rules look at counts once. `subjects` is how many the newest run judged, `passed` whether what it
+    found lay within the tolerance."""
     found = rows(bind, sql.BREAKS_BY_RULE)
     return [row | {"severity": RULES[name].severity.value} if (name := str(row["rule"])) in RULES else row for row in found]
 
