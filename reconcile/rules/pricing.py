@@ -15,21 +15,53 @@ BILLED_PRICE_DIFFERS = Rule(
     rule_id="billed_price_differs",
     family="pricing",
     title=words.said("Billed price is not the agreed price", "计费单价与协议月价不符"),
-    meaning=words.said("The unit price of the rent differs from CRM's monthly price", "月租单价与客户资源系统月价不一致"),
+    meaning=words.said(
+        "The unit price of the rent is none that was agreed for the month: CRM's monthly price or, before a change order was "
+        "completed, the price ordered until then; a month whose price no order tells is not judged",
+        "月租单价不是该账期的协议价: 客户资源系统月价, 或变更定单竣工前原定单价; 无从得知原价的账期不稽核",
+    ),
     grain=words.PRODUCT_MONTH,
     subject=("product_id_crm", "month"),
     match_keys="province, product_id_crm",
-    left=words.said("Monthly price, fen (CRM)", "月价(分, 客户资源)"),
+    left=words.said("Agreed price, fen (CRM, orders)", "协议月价(分, 客户资源及定单)"),
     right=words.said("Unit price, fen (billing)", "单价(分, 账务)"),
     found="""
-        select rent.province, rent.product_id_crm, rent.month, min(product.monthly_price_fen)::varchar as left_value,
-            string_agg(distinct rent.price_fen::varchar, ',' order by rent.price_fen::varchar) as right_value,
-            sum(abs(rent.price_fen - product.monthly_price_fen))::bigint as money_fen, min(rent.bill_no) as bill_no,
-            list_sort(list(rent.item_no)) as item_nos
-        from rent join kept on kept.province = rent.province and kept.month = rent.month
-        join core.product product on product.province = rent.province and product.product_id_crm = rent.product_id_crm
-        where rent.amount_fen > 0 and rent.price_fen <> product.monthly_price_fen
-        group by rent.province, rent.product_id_crm, rent.month
+        with changed as (
+            select province, product_id_crm, completed_at::date as until, price_fen as next_fen, order_action,
+                lag(price_fen) over (partition by province, product_id_crm order by completed_at, order_no) as price_fen
+            from core.product_order
+            semi join (
+                select province, product_id_crm from core.product_order
+                where order_action = 'modify' and order_state = 'completed'
+            ) modified using (province, product_id_crm)
+            where order_state = 'completed' and order_action in ('add', 'modify') and price_fen is not null
+        ), superseded as (
+            select *, lag(until) over (partition by province, product_id_crm order by until) as since
+            from changed where order_action = 'modify' and price_fen is distinct from next_fen
+        ), suspect as (
+            select rent.*, product.monthly_price_fen, strptime(rent.month, '%Y%m')::date as first_day,
+                last_day(first_day) as last_day
+            from rent join kept on kept.province = rent.province and kept.month = rent.month
+            join core.product product on product.province = rent.province and product.product_id_crm = rent.product_id_crm
+            where rent.amount_fen > 0 and (rent.price_fen <> product.monthly_price_fen
+                or (rent.province, rent.product_id_crm) in (select (province, product_id_crm) from superseded))
+        ), agreed as (
+            select suspect.*, old.price_fen as agreed_fen, old.until
+            from suspect join superseded old using (province, product_id_crm)
+            where old.until >= first_day and (old.since is null or old.since <= last_day)
+            union all
+            select suspect.*, monthly_price_fen, 'infinity'::date
+            from suspect anti join superseded later on later.province = suspect.province
+                and later.product_id_crm = suspect.product_id_crm and later.until > last_day
+        ), wrong as (
+            select province, product_id_crm, month, bill_no, item_no, price_fen, arg_max(agreed_fen, until) as agreed_fen,
+                string_agg(distinct agreed_fen::varchar, ',' order by agreed_fen::varchar) as agreed
+            from agreed group by all having not bool_or(agreed_fen is null or agreed_fen = price_fen)
+        )
+        select province, product_id_crm, month, min(agreed) as left_value,
+            string_agg(distinct price_fen::varchar, ',' order by price_fen::varchar) as right_value,
+            sum(abs(price_fen - agreed_fen))::bigint as money_fen, min(bill_no) as bill_no, list_sort(list(item_no)) as item_nos
+        from wrong group by province, product_id_crm, month
     """,
     base=_RENTED,
     needs=("bill_item", "product"),

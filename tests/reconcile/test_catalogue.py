@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -230,9 +231,7 @@ def test_the_order_of_rows_and_rules_changes_nothing() -> None:
 
 def test_a_rule_that_finds_a_subject_twice_is_refused() -> None:
     rule = next(rule for rule in RULES if rule.rule_id == "billed_price_differs")
-    twice = Rule(
-        **{**{name: getattr(rule, name) for name in rule.__dataclass_fields__}, "found": f"{rule.found} union all {rule.found}"}
-    )
+    twice = replace(rule, found=f"select * from ({rule.found}) union all select * from ({rule.found})")
     with told(changed(golden(rule))) as connection, pytest.raises(InvariantBroken, match="twice"):
         found(connection, (twice,))
 
