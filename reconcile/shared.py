@@ -10,6 +10,7 @@
 | `payer` | one customer (`customer_key`, golden `customer_id`) whose `products` one account pays for |
 | `linked_group` | a CRM customer and a group customer that name each other, or one the other, and no third |
 | `withheld` | one word (`feed`, `province`, `token`, `row_hash`) of a row in quarantine that nothing later settled; `is_withheld(feed, province, key)` asks for one |
+| `status_term` | a time (`since`, `until`) in which a product that was suspended once had one `product_status`; `was_active(province, product, status, first month, last month)` asks whether it was in use on a day of the months, by its `status` of today where it never was suspended |
 | `golden` | which golden customer a source customer is |
 | `nightly_picture` | the last whole picture of a nightly feed: rows and fen `accepted`, and of the one before, `previous` |
 | `controlled` | a loaded delivery with the sender's control totals, and what was received |
@@ -92,6 +93,27 @@ create or replace macro is_withheld(of_feed, of_province, of_key) as exists (
     select 1 from withheld where withheld.feed = of_feed and withheld.province = of_province and withheld.token = of_key
 )
 """
+# By CRM's own clock. Before the first version known it is taken to have been as that one says.
+_STATUS_TERMS = """
+select province, source_key as product_id_crm, product_status,
+    case when lag(source_version) over versions is not null then source_version end as since, lead(source_version) over versions
+    as until
+from core.product
+where recorded_from <= {seq} and (system, province, source_key) in (
+    select system, province, source_key from core.product where product_status = 'suspended' and recorded_from <= {seq}
+)
+window versions as (partition by system, province, source_key order by source_version, recorded_from)
+"""
+_WAS_ACTIVE = """
+create or replace macro was_active(of_province, of_product, status, first_month, last_month) as case
+    when not exists (select 1 from status_term where province = of_province and product_id_crm = of_product)
+        then status <> 'suspended'
+    else exists (
+        select 1 from status_term where province = of_province and product_id_crm = of_product and product_status = 'active'
+        and coalesce(since < strptime(last_month, '%Y%m') + interval 1 month, true)
+        and coalesce(until > strptime(first_month, '%Y%m'), true)
+    ) end
+"""
 _GOLDEN = "select system, province, customer_key, customer_id from core.crosswalk where recorded_to is null"
 # Of a province that the extract holds nothing of, nobody asks.
 _KNOWN = f"create or replace table golden as select * replace (try_cast(province as {TYPE}) as province) from golden"
@@ -143,6 +165,7 @@ def prepare(extract: Extract, batches: Sequence[int], periods: Sequence[str] | N
     connection, seq = extract.connection, int(extract.seq)
     read_store(connection, "withheld_row", _withheld(seq, batches))
     read_store(connection, "golden", _GOLDEN)
+    read_store(connection, "status_term", _STATUS_TERMS.format(seq=seq))
     whole = [c.feed_id for c in CONTRACTS.values() if c.period == "daily" and c.mode is Mode.FULL]
     pictures = ", ".join(f"'{feed}'" for feed in whole)
     read_store(connection, "picture", _PICTURES.format(seq=seq, feeds=pictures))
@@ -164,13 +187,14 @@ def _withheld(seq: int, batches: Sequence[int]) -> str:
 
 
 def derive(extract: Extract, periods: Sequence[str] | None) -> None:
-    """Makes what follows from `core.*` and from what was read of the store (`withheld_row`, `golden`, `picture`)."""
+    """Makes what follows from `core.*` and from what was read of the store (`withheld_row`, `golden`, `picture`, …)."""
     connection = extract.connection
     sum_charges(extract)
     connection.execute(_KNOWN)
     months = ", ".join(f"'{int(month)}'" for month in periods or ())
     connection.execute(_SUMS.format(judged=f"month in ({months or 'null'})" if periods is not None else "true"))
     connection.execute(_TOKENS)
+    connection.execute(_WAS_ACTIVE)
     connection.execute(_CUSTOMERS)
     connection.execute(_LATEST)
     figures.make(connection)

@@ -47,37 +47,44 @@ TERMINATED_BUT_BILLED = Rule(
     source="DOMAIN §4: terminated but billed, tolerance 0",
 )
 
+# What is terminated or suspended today was in use in the months before, and a month nobody charged stays so.
+_IN_SERVICE = """product_status in {statuses} and started_on < strptime(month, '%Y%m')
+            and (product_status <> 'terminated' or ended_on > last_day(strptime(month, '%Y%m')))"""
+
 ACTIVE_BUT_NOT_BILLED = Rule(
     rule_id="active_but_not_billed",
     family="lifecycle",
     title=words.said("Active but not billed", "在用未计费"),
     meaning=words.said(
-        "CRM has the product in use since before the month, with an account that pays for it, and billing charged nothing",
-        "客户资源系统显示产品月初前已在用且有付费账户, 账务系统当月无任何费用",
+        "CRM had the product in use since before the month until after it, with an account that pays for it, and billing charged "
+        "nothing; suspended for the whole month does not count",
+        "客户资源系统显示产品整月在用且有付费账户, 账务系统当月无任何费用; 整月停机的不计",
     ),
     grain=words.PRODUCT_MONTH,
     subject=("product_id_crm", "month"),
     match_keys="province, product_id_crm",
     left=words.said("Monthly price, fen (CRM)", "月价(分, 客户资源)"),
     right=words.said("Charged, fen (billing)", "计费金额(分, 账务)"),
-    found="""
+    found=f"""
         with silent as materialized (
-            select product.province, product.product_id_crm, kept.month, product.monthly_price_fen, product.account_no
+            select product.province, product.product_id_crm, kept.month, product.monthly_price_fen, product.account_no,
+                product.product_status
             from core.product product
             join kept on kept.province = product.province
             anti join charge charged on charged.province = product.province
                 and charged.product_id_crm = product.product_id_crm and charged.month = kept.month
-            where product.product_status = 'active' and product.started_on < strptime(kept.month, '%Y%m')
+            where {_IN_SERVICE.format(statuses="('active', 'suspended', 'terminated')")}
         )
         select silent.province, silent.product_id_crm, silent.month, silent.monthly_price_fen::varchar as left_value,
             '0' as right_value, greatest(coalesce(silent.monthly_price_fen, 0), 0) as money_fen, silent.account_no
         from silent
         join core.account account on account.province = silent.province and account.account_no = silent.account_no
+        where was_active(silent.province, silent.product_id_crm, silent.product_status, silent.month, silent.month)
     """,
-    base="""
+    base=f"""
         select province, count(*) as subjects from core.product product join kept using (province)
         semi join core.account account using (province, account_no)
-        where product_status = 'active' and started_on < strptime(month, '%Y%m') group by province
+        where {_IN_SERVICE.format(statuses="('active', 'terminated')")} group by province
     """,
     needs=("product", "account", "bill_item"),
     details=("account_no",),
@@ -109,10 +116,13 @@ IN_USE_WITHOUT_REVENUE = Rule(
     right=words.said("Months with a charge", "有费用的账期数"),
     found="""
         with silent as materialized (
-            select product.province, product.product_id_crm, product.started_on, product.monthly_price_fen, span.months
+            select product.province, product.product_id_crm, product.started_on, product.monthly_price_fen, span.*
+                exclude (province)
             from core.product product
-            join (select province, min(month) as first_month, count(*) as months from kept group by province) span
-                on span.province = product.province
+            join (
+                select province, min(month) as first_month, max(month) as last_month, count(*) as months from kept
+                group by province
+            ) span on span.province = product.province
             anti join (select province, product_id_crm from charge join kept using (province, month)) charged
                 on charged.province = product.province and charged.product_id_crm = product.product_id_crm
             where product.product_status = 'active' and product.started_on < strptime(span.first_month, '%Y%m')
@@ -124,6 +134,7 @@ IN_USE_WITHOUT_REVENUE = Rule(
         join core.product_order ordered on ordered.province = silent.province
             and ordered.product_id_crm = silent.product_id_crm
         where ordered.order_action = 'add' and ordered.order_state = 'completed'
+            and was_active(silent.province, silent.product_id_crm, 'active', silent.first_month, silent.last_month)
         group by silent.province, silent.product_id_crm, silent.started_on, silent.monthly_price_fen, silent.months
     """,
     base="""

@@ -31,6 +31,7 @@ SYSTEMS = {"L": "crm", "C": "crm", "H": "crm", "P": "crm", "R": "crm", "O": "ord
 MONTH = {"charged_from": "2026-02-01", "charged_to": "2026-02-28"}
 _STORE = """
 create table withheld_row (feed varchar, province varchar, raw varchar);
+create table status_term (province varchar, product_id_crm varchar, product_status varchar, since timestamptz, until timestamptz);
 create table golden (system varchar, province varchar, customer_key varchar, customer_id varchar);
 create table picture (feed varchar, province varchar, period varchar, accepted bigint, accepted_fen bigint);
 create table controlled (feed varchar, province varchar, period varchar, batch_id bigint, control_rows bigint, control_fen bigint,

@@ -139,6 +139,23 @@ def test_active_but_not_billed(store_engine: Engine, scene: Scene) -> None:
     assert (outcome.subjects, outcome.tolerance, outcome.passed) == (5, "≤ 5.00%", False)
 
 
+def test_a_month_is_judged_by_what_the_product_was_then(store_engine: Engine, scene: Scene) -> None:
+    """A break is not mended by ending or suspending the product in March, nor made by resuming it."""
+    for number in (5, 6, 7):
+        scene.order(f"O-P0000{number}", "DC1", product_id_crm=f"P0000{number}")
+    scene.product("P00005", "C1", account_no="A1")
+    scene.product("P00006", "C1", account_no="A1")
+    scene.product("P00007", "C1", account_no="A1", product_status="suspended")
+    run(store_engine, scene)
+    unbilled = {"active_but_not_billed": {"202602 P00005", "202602 P00006"}}
+    assert breaks(store_engine) == unbilled
+    scene.product("P00005", "C1", account_no="A1", product_status="terminated", ended_on="2026-03-02", day=1)
+    scene.product("P00006", "C1", account_no="A1", product_status="suspended", day=1)
+    scene.product("P00007", "C1", account_no="A1", day=1)
+    run(store_engine, scene, NEXT)
+    assert breaks(store_engine) == unbilled
+
+
 def test_a_share_within_the_tolerance_passes_and_every_case_is_listed(store_engine: Engine, scene: Scene) -> None:
     for i in range(40):
         scene.product(f"P1{i:04d}", "C1", account_no="A1")
