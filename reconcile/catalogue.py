@@ -9,53 +9,6 @@ from decimal import Decimal
 from reconcile.rule import Rule
 from reconcile.rules import RULES
 
-CHECKS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    (
-        "bill, order or revenue for an unknown customer, account or user (orphan)", "0",
-        ("bill_for_unknown_account", "item_for_unknown_account", "item_for_unknown_bill", "item_for_unknown_product",
-         "payment_for_unknown_account", "order_for_unknown_customer", "order_for_unknown_product", "account_for_unknown_customer",
-         "product_for_unknown_customer", "product_for_unknown_account", "product_for_unknown_contract",
-         "contract_for_unknown_customer", "contact_for_unknown_customer", "resource_for_unknown_product",
-         "job_for_unknown_order", "job_for_unknown_customer", "group_for_unknown_customer", "customer_of_unknown_group"),
-    ),
-    ("terminated but billed", "0", ("terminated_but_billed",)),
-    ("one number with two live users", "0", ("number_with_two_live_users",)),
-    (
-        "profile ↔ status not 1:1", "0",
-        ("live_product_on_closed_account", "live_product_of_closed_customer", "live_product_without_resource"),
-    ),
-    ("active but not billed", "≤ 5 % of the base, every case listed", ("active_but_not_billed",)),
-    ("ordered and in use but no revenue", "0", ("in_use_without_revenue",)),
-    ("billed but never ordered; billed twice", "0", ("billed_but_never_ordered", "billed_twice")),
-    (
-        "contract price ≠ billed price; wrong discount or proration", "0 beyond rounding",
-        ("billed_price_differs", "ordered_price_differs", "wrong_proration", "charged_outside_service", "wrong_discount"),
-    ),
-    (
-        "work order done, order open (and the reverse)", "0 past a grace period",
-        ("work_done_order_open", "order_done_work_open", "order_done_product_pending", "product_live_order_open",
-         "end_done_product_live"),
-    ),
-    (
-        "project done, circuit not in CRM; stranded circuit", "0 past a grace period",
-        ("job_done_order_open", "order_done_job_open", "job_done_circuit_missing", "stranded_circuit"),
-    ),
-    ("invoice ≠ Σ items", "0", ("invoice_is_not_sum_of_items",)),
-    (
-        "detail vs summary", "0 (bills are exact)",
-        ("item_count_differs", "tax_differs", "item_on_another_account", "line_is_not_quantity_times_price"),
-    ),
-    ("day swing; peers", "3 %; mean ± 4σ", ("day_swing", "charge_unlike_peers")),
-    ("sender's control totals vs recomputed", "0", ("control_totals_differ",)),
-    (
-        "customer or account mapped differently in two systems; never many-to-many", "0",
-        ("account_mapped_differently", "account_shared_by_customers", "order_mapped_differently", "group_mapped_differently"),
-    ),
-    ("manager differs", "0", ("manager_differs",)),
-    ("duplicate account", "0", ("duplicate_account",)),
-)  # fmt: skip
-"""DOMAIN §4, line by line: the check, its tolerance, the rules that make it."""
-
 OPENING = """# The rules
 
 Printed by `.venv/bin/python -m reconcile.catalogue`.
@@ -83,14 +36,15 @@ ADDING = """## Adding a rule
 
 One file, and a golden case. Say a circuit should have a bandwidth:
 
-1. In the family's file (`reconcile/rules/standing.py`) declare a `Rule` at the top level: it is in the catalogue at once.
-   `found` is one SELECT over `core.*` and the tables of `reconcile/shared.py`, a row a subject that does not agree; `base` counts
-   what was judged. A column that no rule has read yet is named in `RECONCILE_COLUMNS` (`identity/extract.py`).
-2. Name it in `CHECKS` (`reconcile/catalogue.py`) where it belongs to a line of DOMAIN §4, and print this page.
-3. Write `tests/reconcile/golden/RULE_ID.json`: what to change in the agreeing base (`set`, `drop`), what the rule then finds
+1. In the family's file (`reconcile/rules/standing.py`) declare a `Rule` at the top level: it is in the catalogue at once, its
+   `source` naming the line of DOMAIN §4 it belongs to. `found` is one SELECT over `core.*` and the tables of
+   `reconcile/shared.py`, a row a subject that does not agree; `base` counts what was judged. A column that no rule has read yet
+   is named in `RECONCILE_COLUMNS` (`identity/extract.py`).
+2. Write `tests/reconcile/golden/RULE_ID.json`: what to change in the agreeing base (`set`, `drop`), what the rule then finds
    (`found`: subject, both values, money), and a near miss it must let pass (`agrees`).
-4. `.venv/bin/python -m pytest tests/reconcile/test_catalogue.py`: the base must stay free of breaks, the case must be found
-   exactly, the rule must tell its cause, rows and customer; a rule that finds a subject twice is refused.
+3. Print this page anew; then
+   `.venv/bin/python -m pytest tests/reconcile/test_catalogue.py tests/reconcile/test_rules.py`: the base must stay free of
+   breaks, the case be found exactly, the rule tell its cause, rows and customer; a rule that finds a subject twice is refused.
 
 `tests/reconcile/test_rules.py` walks these steps with a rule of its own.
 """
@@ -102,9 +56,10 @@ def page() -> str:
 
 
 def _checks() -> Iterator[str]:
-    yield from ("## DOMAIN §4, line by line", "", "| check | tolerance | rules |", "|---|---|---|")
-    for check, tolerance, rules in CHECKS:
-        yield f"| {check} | {tolerance} | {', '.join(f'[`{rule}`](#{rule})' for rule in rules)} |"
+    yield from ("## Which check each rule makes", "", "| check, its tolerance | rules |", "|---|---|")
+    for source in dict.fromkeys(rule.source for rule in RULES):
+        rules = (rule.rule_id for rule in RULES if rule.source == source)
+        yield f"| {source} | {', '.join(f'[`{rule}`](#{rule})' for rule in rules)} |"
     yield ""
 
 

@@ -74,7 +74,7 @@ PAYMENT_NAMES_ANOTHERS_BILL = Rule(
     cause=words.BY_ACCOUNT,
     customer="account_no",
     refs=(Ref("payment", "billing", "payment_no"), Ref("bill", "billing", "bill_no")),
-    source="DOMAIN §4: customer or account mapped differently, tolerance 0",
+    source="issue 4: payments against bills; DOMAIN §4: account mapped differently, tolerance 0",
 )
 
 REVERSAL_WITHOUT_PAYMENT = Rule(

@@ -9,7 +9,7 @@ from reconcile.rules import vocabulary as words
 
 DAYS_UNTIL_SEEN = 2
 STRANDED_AFTER_DAYS = 30
-_SOURCE = "DOMAIN §4: profile ↔ status 1:1, tolerance 0"
+_SOURCE = "DOMAIN §4: profile ↔ status not 1:1, tolerance 0"
 _LIVE_BASE = f"select province, count(*) as subjects from core.product where product_status in {words.LIVE} group by province"
 
 # The number itself is personal: products that share one are told apart by a digest of it, and the break names products only.

@@ -80,7 +80,7 @@ ITEM_COUNT_DIFFERS = Rule(
     customer="account_no",
     refs=_BILL_REFS,
     summed=_ITEMS,
-    source="DOMAIN §4: detail vs summary, tolerance 0 (bills are not estimated)",
+    source="DOMAIN §4: detail vs summary, tolerance 0",
 )
 
 TAX_DIFFERS = Rule(
@@ -110,7 +110,7 @@ TAX_DIFFERS = Rule(
     customer="account_no",
     refs=_BILL_REFS,
     summed=_ITEMS,
-    source="DOMAIN §4: detail vs summary, tolerance 0 (bills are not estimated)",
+    source="DOMAIN §4: detail vs summary, tolerance 0",
 )
 
 ITEM_ON_ANOTHER_ACCOUNT = Rule(
