@@ -26,6 +26,8 @@ LONELY = 0.05
 AMOUNT_BINS = 9
 TEXT_BINS = 12
 NO_TEXT = 0
+EDGES_AT_ONCE = 16384
+"""As many as a core's own cache holds the messages of."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,9 @@ def probabilities(pairs: Candidates) -> Any:
     matched_left = matched_right = 0.9
     sure = np.zeros(len(copies))
     for turn in range(ROUNDS + 1):
-        odds = matched_left / (1 - matched_left) / ((1 - matched_right) * near[pairs.left])
-        weight = np.log(odds) + sum(
-            np.log(m[bins] / u[bins]) for m, u, bins in zip(likely, chance, (pairs.days, pairs.amounts, pairs.texts), strict=True)
+        odds = matched_left / (1 - matched_left) / ((1 - matched_right) * near)
+        weight = np.log(odds)[pairs.left] + sum(
+            np.log(m / u)[bins] for m, u, bins in zip(likely, chance, (pairs.days, pairs.amounts, pairs.texts), strict=True)
         )
         strength = np.exp(np.clip(weight, -HARDEST, HARDEST))
         steps = LAST_STEPS if turn == ROUNDS else STEPS
@@ -77,19 +79,33 @@ def probabilities(pairs: Candidates) -> Any:
 
 
 def _settle(pairs: Candidates, strength: Any, to_right: Any, to_left: Any, steps: int) -> tuple[Any, Any]:
-    """Messages (the chance that a row is free for a pair, if that pair did not exist), damped until they stand."""
-    seen_left = strength * pairs.right_count[pairs.right]
-    seen_right = strength * pairs.left_count[pairs.left]
+    """Messages (the chance that a row is free for a pair, if that pair did not exist), damped until they stand.
+
+    Both arrays of messages are written over: fresh memory for millions of edges would cost more than what is done in it.
+    """
+    to_sum_left = strength * pairs.right_count[pairs.right]
+    to_sum_right = strength * pairs.left_count[pairs.left]
+    work = np.empty_like(strength)
     for _ in range(steps):
-        others = _sums(pairs.left, seen_left * to_left, len(pairs.left_count))[pairs.left]
-        new_right = np.sqrt(to_right / (1 + np.maximum(others - strength * to_left, 0)))
-        others = _sums(pairs.right, seen_right * new_right, len(pairs.right_count))[pairs.right]
-        new_left = np.sqrt(to_left / (1 + np.maximum(others - strength * new_right, 0)))
-        moved = max(np.max(np.abs(new_right - to_right), initial=0), np.max(np.abs(new_left - to_left), initial=0))
-        to_right, to_left = new_right, new_left
-        if moved < SETTLED:
+        others = _sums(pairs.left, np.multiply(to_sum_left, to_left, out=work), len(pairs.left_count))
+        moved_right = _send(others, pairs.left, strength, to_left, to_right)
+        others = _sums(pairs.right, np.multiply(to_sum_right, to_right, out=work), len(pairs.right_count))
+        moved_left = _send(others, pairs.right, strength, to_right, to_left)
+        if max(moved_right, moved_left) < SETTLED:
             break
     return to_right, to_left
+
+
+def _send(others: Any, at: Any, strength: Any, received: Any, sent: Any) -> float:
+    """Replaces the messages `sent` by those that follow from the ones `received`; how far any of them moved."""
+    farthest = 0.0
+    for start in range(0, len(at), EDGES_AT_ONCE):
+        some = slice(start, start + EDGES_AT_ONCE)
+        free = 1 + np.maximum(others[at[some]] - strength[some] * received[some], 0)
+        new = np.sqrt(sent[some] / free)
+        farthest = max(farthest, float(np.max(np.abs(new - sent[some]))))
+        sent[some] = new
+    return farthest
 
 
 def _learn(pairs: Candidates, together: Any, apart: Any) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:

@@ -10,17 +10,20 @@ _NARROW = "".join(chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)) + "  "
 _MINUS, _YEN = "\u2212\u2013\u2014\ufe63", "\uffe5\u00a5$"
 _CURRENCY = "CNY|RMB|人民币|元"
 _BODY = r"[^-+()]+([eE][-+]?\d+)?"
+_PLAIN = r"-?\d{1,12}(\.\d{1,6})?"
 _GROUPS = r"^(\d+|\d{1,3}(,\d{3})+)?(\.\d*)?([eE][+-]?\d{1,2})?$"
 
 
 def folded(cell: str) -> str:
     """The cell with full-width forms made half-width, trimmed."""
-    return f"trim(translate({cell}, {_literal(_WIDE)}, {_literal(_NARROW)}))"
+    # The translation costs far more than to see that nothing is to be translated.
+    wide = f"strlen({cell}) <> length({cell}) and regexp_matches({cell}, '[{_WIDE}]')"
+    return f"trim(case when {wide} then translate({cell}, {_literal(_WIDE)}, {_literal(_NARROW)}) else {cell} end)"
 
 
 def money(cell: str) -> str:
     """BIGINT of 10^-6 units: `5,000.00`, `-12`, `12-`, `(12)`, `（１２．５０）`, `¥3.10`, `1.2E+05`; NULL where it is no amount
-    (more than six decimals, a comma out of place, words)."""
+    (more than six decimals, a comma out of place, words). Most cells are plain digits: they are read straight away."""
     bare = f"translate({folded(cell)}, {_literal(_MINUS + _YEN + ' ')}, '----')"
     text = f"regexp_replace({bare}, '{_CURRENCY}', '', 'gi')"
     body = f"regexp_replace({text}, '^[-+(]+|[-)]+$', '', 'g')"
@@ -32,7 +35,12 @@ def money(cell: str) -> str:
     )
     exact = f"try_cast(replace({body}, ',', '') as decimal(18, {MONEY_DIGITS}))::decimal(25, {MONEY_DIGITS})"
     units = f"({exact} * {10**MONEY_DIGITS})::bigint"
-    return f"case when {fits} then case when {negative} then -({units}) else {units} end end"
+    plain = f"({folded(cell)})"
+    at_once = f"(try_cast({plain} as decimal(18, {MONEY_DIGITS}))::decimal(25, {MONEY_DIGITS}) * {10**MONEY_DIGITS})::bigint"
+    return (
+        f"case when regexp_full_match({plain}, '{_PLAIN}') then {at_once} "
+        f"when {fits} then case when {negative} then -({units}) else {units} end end"
+    )
 
 
 def day(cell: str, *, month_first: bool | None) -> str:
@@ -50,7 +58,8 @@ def day(cell: str, *, month_first: bool | None) -> str:
     ]
     if month_first is not None:
         forms.append(_date(dashed, r"^(\d{1,2})-(\d{1,2})-(\d{4})(\D|$)", "312" if month_first else "321"))
-    return f"(coalesce({', '.join(forms)}) - date '1970-01-01')"
+    plain = f"case when regexp_full_match({folded(cell)}, '\\d{{4}}-\\d\\d-\\d\\d') then try_cast({folded(cell)} as date)"
+    return f"({plain} else coalesce({', '.join(forms)}) end - date '1970-01-01')"
 
 
 def day_parts(cell: str) -> str:

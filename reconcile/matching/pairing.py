@@ -25,6 +25,9 @@ PLACES = 5
 MOST_PAIRS = 4_000_000
 """Beyond so many candidates only the nearest of each row are weighed."""
 
+COMMON = 10
+"""A word that more than one row in so many has says too little to look for pairs by."""
+
 _NODES = """
 create or replace table node as
 with free as (
@@ -33,7 +36,9 @@ with free as (
 ), known as (
     select side, key, amount, day, text, hint, count(*) as n from free group by all
 )
-select (row_number() over (order by side, key, amount, day, text, hint) - 1)::int as node, * from known
+select (row_number() over (order by side, key, amount, day, text, hint) - 1)::int as node,
+    (dense_rank() over (order by key))::int as key_no, *
+from known
 """
 _MEMBERS = """
 create or replace table member as
@@ -43,34 +48,40 @@ join node on node.side = rows.side and node.key = rows.key and node.amount is no
     and node.day is not distinct from rows.day and node.text = rows.text and node.hint = coalesce(hint.token, '')
 where rows.fault is null
 """
+# Keys, words and cells as numbers: tens of millions of pairs are compared by them.
 _CANDIDATES = """
 create or replace table candidate as
-with l as (select node.*, {bucket} as bucket, {cell} as cell, token, rarity from node {words} where side = 'left'),
-r as (
+with l as (
+    select node, key_no, amount, day, {bucket} as bucket, {cell} as cell, word, {rarity} from node {words} where side = 'left'
+), r as (
     select * exclude (cell), unnest({around_day}) as cell from (
-        select node.*, unnest({around_bucket}) as bucket, {cell} as cell, token from node {words} where side = 'right')
+        select node, key_no, amount, day, unnest({around_bucket}) as bucket, {cell} as cell, word, {rarity} from node {words}
+        where side = 'right')
 )
 select l.node as l, r.node as r, coalesce(r.day - l.day, 0) as days, coalesce(r.amount - l.amount, 0) as off,
     {allowed} as allowed, {shared} as shared
-from l join r on r.key = l.key and r.bucket = l.bucket and r.cell = l.cell and r.token = l.token
+from l join r on r.key_no = l.key_no and r.bucket = l.bucket and r.cell = l.cell and r.word = l.word
 where abs(off) <= allowed and abs(days) <= {span}
 """
 _NEAREST = """
 create or replace table candidate as
-select * from candidate
-qualify row_number() over (partition by l order by shared desc, {distance}, r) <= {most}
-    or row_number() over (partition by r order by shared desc, {distance}, l) <= {most}
+select * from candidate qualify row_number() over (partition by l order by {first}{distance} + r) <= {most}
+union
+select * from candidate qualify row_number() over (partition by r order by {first}{distance} + l) <= {most}
 """
-_DISTANCE = "abs(off)::hugeint * {span} + abs(days)::hugeint * allowed"
+# One number to order by, the partner's own behind the distance: the few nearest by it are found without a sort.
+_DISTANCE = "(abs(off)::{number} * {span} + abs(days)::{number} * allowed) * {nodes}"
 # With too many candidates, those that share one of the words that few rows have are weighed beside the nearest.
 _RARE = f"""
 create or replace table rare as
 with words as (
     select node, token from node join token using (text) union select node, hint from node where hint <> ''
-), counted as (select *, 1000000000 // count(*) over (partition by token) as rarity from words)
-select * from counted qualify row_number() over (partition by node order by rarity desc, token) <= {PLACES}
+), counted as (select *, count(*) over (partition by token) as holders from words)
+select node, dense_rank() over (order by token) as word, 1000000000 // holders as rarity from counted
+where holders * {COMMON} <= (select count(*) from node)
+qualify row_number() over (partition by node order by holders, token) <= {PLACES}
 """
-_WORDLESS = "cross join (select '' as token, 0 as rarity)"
+_WORDLESS = "cross join (select 0 as word)"
 _WORDED = "join rare using (node)"
 
 
@@ -101,21 +112,29 @@ def _find_candidates(connection: duckdb.DuckDBPyConnection, question: Question) 
         "allowed": allowed,
         "span": span,
     }
-    every = _CANDIDATES.format(words=_WORDLESS, shared="0", **parts)
+    every = _CANDIDATES.format(words=_WORDLESS, rarity="0 as rarity", shared="0", **parts)
     connection.execute(f"{every} limit {MOST_PAIRS + 1}")
     if _count(connection, "candidate") <= MOST_PAIRS:
         return
-    most = max(1, MOST_PAIRS // max(1, _count(connection, "node")))
-    nearest = _NEAREST.format(distance=_DISTANCE.format(span=span + 1), most=most)
     connection.execute(every)
-    connection.execute(nearest)
+    nearest = _nearest(connection, span)
+    connection.execute(nearest.format(first=""))
     if question.text is not None:
         connection.execute("create or replace table near as from candidate")
         connection.execute(_RARE)
-        connection.execute(_CANDIDATES.format(words=_WORDED, shared="sum(rarity)", **parts) + " group by all")
-        connection.execute(nearest)
+        connection.execute(_CANDIDATES.format(words=_WORDED, rarity="rarity", shared="sum(l.rarity)", **parts) + " group by all")
+        connection.execute(nearest.format(first="shared desc, "))
         pairs = "select l, r, days, off, allowed from"
         connection.execute(f"create or replace table candidate as {pairs} candidate union {pairs} near")
+
+
+def _nearest(connection: duckdb.DuckDBPyConnection, span: int) -> str:
+    """The statement that keeps the nearest candidates of each row, as many as may be weighed; `first`: what counts more."""
+    row = connection.execute("select max(allowed), (select count(*) from node) from candidate").fetchone() or (0, 0)
+    allowed, nodes = int(row[0]), int(row[1])
+    fits = allowed * 2 * (span + 1) * nodes < 2**63
+    distance = _DISTANCE.format(number="bigint" if fits else "hugeint", span=span + 1, nodes=nodes)
+    return _NEAREST.format(first="{first}", distance=distance, most=max(1, MOST_PAIRS // nodes))
 
 
 def _allowed(tolerance: Tolerance, left: str, right: str) -> str:
@@ -149,8 +168,8 @@ def _weigh(connection: duckdb.DuckDBPyConnection, question: Question, found: Any
         texts = np.where(alike < 0, belief.NO_TEXT, 1 + np.ceil(alike * 10 - 1e-9)).astype(np.int64)
     return belief.probabilities(
         belief.Candidates(
-            left=found["l"],
-            right=found["r"] - lefts,
+            left=found["l"].astype(np.intp),
+            right=(found["r"] - lefts).astype(np.intp),
             days=(found["days"] + question.tolerance.days).astype(np.int64),
             amounts=amounts.astype(np.int64),
             texts=texts,
@@ -192,12 +211,13 @@ def _decide(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(f"""
         create or replace table tied as
         with loose_pair as (
-            select a.row_no as left_row, b.row_no as right_row, sure, tie, (b.place - a.place + copies) % options as turn, l, r
+            select a.row_no as left_row, b.row_no as right_row, sure, tie, (b.place - a.place + copies) % options as turn, l, r,
+                a.place as copy
             from loose join member a on a.node = l join member b on b.node = r
             where (b.place - a.place + copies) % options < {PLACES} or (a.place - b.place + options) % copies = 0
         ), placed as (
             select *, row_number() over (partition by left_row order by sure desc, turn, r) as place,
-                row_number() over (partition by right_row order by sure desc, turn, l) as place_right
+                row_number() over (partition by right_row order by sure desc, turn, l, copy) as place_right
             from loose_pair
         )
         select left_row, right_row, sure, tie, place from placed where place <= {PLACES} or place_right = 1

@@ -73,7 +73,8 @@ def _cell(option: str, name: str, names: Sequence[str], file: str) -> str:
 def _month_first(connection: duckdb.DuckDBPyConnection, table: str, date: str, file: str) -> bool | None:
     """Whether dates like `05/03/2026` name the month first: the column's own numbers above 12 tell."""
     found = connection.execute(
-        f"select count(*), max(parts[1]), max(parts[2]) from (select {cells.day_parts(date)} as parts from {table}) "
+        f"select count(*), max(parts[1]), max(parts[2]) from "
+        f"(select {cells.day_parts('cell')} as parts from (select distinct {date} as cell from {table})) "
         "where parts is not null"
     ).fetchone()
     count, first, second = found or (0, None, None)

@@ -200,6 +200,16 @@ def test_shuffled_extracts_give_the_same_lists(trial: Try, tmp_path: Path) -> No
         assert {name: (tmp_path / "out" / f"{name}.csv").read_text() for name in first} == first
 
 
+def test_more_alike_rows_than_there_are_partners_for_are_shown_the_same_in_any_order(trial: Try) -> None:
+    dice = random.Random(7)
+    days = [date(2026, 1, 1) + timedelta(dice.randrange(60)) for _ in range(3000)]
+    left = [(f"L{i:04d}", "", dice.choice([99, 199, 500]), day, "") for i, day in enumerate(days)]
+    right = [(f"R{i:04d}", "", row[2] + dice.randrange(-5, 6) / Decimal(100), row[3], "") for i, row in enumerate(left) if i % 3]
+    first = trial.ask(left, right, tolerance="0.05,3d")["suggested"]
+    assert len(first) > len(left)
+    assert trial.ask(left[::-1], right, tolerance="0.05,3d")["suggested"] == first
+
+
 def test_a_row_is_consumed_once(trial: Try) -> None:
     left, right, _ = made_world(800, seed=9)
     found = trial.ask(left, right, tolerance="1.00,5d")
