@@ -17,7 +17,7 @@ from schemas.contract import Contract
 from schemas.contracts import CONTRACTS
 from simulator import faults
 from simulator.layouts import BILL_ITEM
-from tests.cli.conftest import Run, runner_of
+from tests.cli.conftest import Run, environment, runner, runner_of
 from tests.e2e.published import Published
 from tests.e2e.spoilt import MONTH, NIGHT, batches, personal_values, private_drop, quarantined
 from tests.e2e.tampering import Tamper, tampered
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.postgres
 # What people touch (ARCHITECTURE): fixed names.
 COMMANDS = {
     "feeds", "check", "pull", "cycle", "batches", "quarantine", "breaks", "customers", "explain", "verify", "report", "url",
-    "identity", "reconcile", "periods", "sim", "steward",
+    "identity", "reconcile", "periods", "sim", "steward", "expire",
 }  # fmt: skip
 LISTINGS: dict[str, set[str]] = {
     "feeds": {"feed", "province", "transport", "due", "expected_period", "last_period", "state"},
@@ -151,6 +151,22 @@ def test_verify_ends_with_one_and_names_what_it_found(bsshub: Run, published: Pu
     assert (found.exit_code, shown.exit_code) == (1, 1)
     assert [row for row in json.loads(found.stdout) if row["subject"].startswith(subject) and detail in row["detail"]]
     assert subject in " ".join(shown.stdout.split())
+
+
+def test_expired_bytes_are_gone_by_decision_and_the_store_is_sound(published: Published) -> None:
+    hub = published.rig.copy_of(published.hub)
+    bsshub = runner(environment(hub, published.rig.connections))
+    words = ("expire", "--before", "20991231", "--reason", "contract over", "--json")
+    would = json.loads(bsshub(*words, "--dry-run").stdout)
+    assert would
+    assert all(hub.landing.holds(row["sha256"]) for row in would)
+    assert json.loads(bsshub(*words).stdout) == would
+    assert not any(hub.landing.holds(row["sha256"]) for row in would)
+    sound = bsshub("verify", "--json")
+    assert (sound.exit_code, json.loads(sound.stdout)) == (0, [])
+    assert json.loads(bsshub(*words).stdout) == []
+    wrong = bsshub("expire", "--before", "202603", "--reason", "contract over")
+    assert (wrong.exit_code, "is not daily" in wrong.stderr) == (1, True)
 
 
 def test_report_is_written_where_asked(bsshub: Run, tmp_path: Path) -> None:

@@ -130,7 +130,7 @@ def test_bytes_that_are_gone_are_a_finding_unless_retention_took_them(full: Test
     (found,) = findings(full)
     assert "no tombstone" in found.detail
     path.write_bytes(kept)
-    expire(full.engine, full.landing, digest, "older than the contract keeps")
+    expire(full.engine, full.landing, [digest], "older than the contract keeps")
     assert not path.exists()
     assert findings(full) == []
 
