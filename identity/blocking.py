@@ -16,43 +16,62 @@ select tier.component as tier_group, min(key.uscc) as uscc, min(coalesce(substr(
 from tier join node_key key using (node) join record using (node) group by tier.component;
 
 create or replace table speaker as
-select min(node_content.node) as node, tier.component as tier_group, node_content.content
-from node_content join tier using (node) group by tier.component, node_content.content;
+select min(node) as node, tier.component as tier_group, content
+from node_content join tier using (node) group by tier.component, content;
 """
 # What two records of one firm that agree on nothing stronger still share. Names: the whole, its beginning, its beginning in a
-# city. Codes: whole, or the half a slip or a spreadsheet leaves. Two groups of believed codes are one already or never, so keys
-# are looked for among groups without one, and among the others only where those have them. A speaker's keys are told apart in
-# its own short list, not in one of all speakers' keys.
-_KEYS_OF = """
-select node, tier_group, hash(key) as key from (
-    select node, tier_group, unnest(list_distinct(
-        case when core is null then ['o' || org, 'u' || left(uscc, 12), 'l' || licence, 'p' || phone]
-        else [
-            'n' || core, 'n' || short_core, 'h' || left(head_core, 4) || '|' || branch,
-            case when place <> '' then 't' || left(core, 2) || '|' || split_part(place, '/', 1) || '/'
-                || split_part(place, '/', 2) || '|' || branch end,
-            's' || left(core, 3), 'o' || org, 'u' || left(uscc, 12), 'v' || right(uscc, 10), 'l' || licence, 'p' || phone,
-            'a' || street || '|' || coalesce(detail, ''), 'c' || contact || left(core, 1)
-        ] end
-    )) as key
-    from (
-        from speaker semi join (select tier_group from tier_group where uscc is {anchored} null) using (tier_group)
-    ) join content using (content)
-) where key is not null
+# city. Codes: whole, or the half a slip or a spreadsheet leaves. A key begins with its kind, so that no two are alike by chance.
+_NAMED = "core is not null"
+_KEY_TEXTS = (
+    ("'n' || core", _NAMED),
+    ("'n' || nullif(short_core, core)", _NAMED),
+    ("'h' || left(head_core, 4) || '|' || branch", _NAMED),
+    (
+        "'t' || left(core, 2) || '|' || split_part(place, '/', 1) || '/' || split_part(place, '/', 2) || '|' || branch",
+        f"{_NAMED} and place <> ''",
+    ),
+    ("'s' || left(core, 3)", _NAMED),
+    ("'o' || org", "true"),
+    ("'u' || left(uscc, 12)", "true"),
+    ("'v' || right(uscc, 10)", _NAMED),
+    ("'l' || licence", "true"),
+    ("'p' || phone", "true"),
+    ("'a' || street || '|' || coalesce(detail, '')", _NAMED),
+    ("'c' || contact || left(core, 1)", _NAMED),
+)
+_HASHED = ", ".join(
+    f"case when {when} and {text} is not null then hash({text}) end as key_{place}"
+    for place, (text, when) in enumerate(_KEY_TEXTS)
+)
+_SPEAKER_KEYS = f"""
+create or replace table speaker_key as
+select node, tier_group, free,
+    {_HASHED}
+from speaker join described using (node) join (select tier_group, uscc is null as free from tier_group) using (tier_group)
 """
-_KEYS = f"""
-create or replace table free_key as {_KEYS_OF.format(anchored="")};
+_OF_KIND = """
+select node, tier_group, key_{place} as key from speaker_key where {which} and key_{place} is not null
+"""
 
-create or replace table block_key as
-from free_key
-union all
-select node, tier_group, key from ({_KEYS_OF.format(anchored="not")}) semi join free_key using (key);
+
+def _keys(which: str) -> str:
+    return " union all ".join(_OF_KIND.format(place=place, which=which.format(place=place)) for place in range(len(_KEY_TEXTS)))
+
+
+# Two groups of believed codes are one already or never, so keys are looked for among groups without one, and among the others
+# only where those have them.
+_KEYS = f"""
+create or replace table block_key as {_keys("free")};
+
+create or replace temp table free_key as select distinct key from block_key;
+
+insert into block_key {_keys("not free and key_{place} in (select key from free_key)")};
 
 create or replace table usable_key as
 select key from block_key group by key
 having count(distinct tier_group) between 2 and {{block}} and count(*) <= {{block}} * 4;
 
-drop table free_key;
+drop table free_key; drop table speaker_key;
 """
 # Groups that say exactly the same meet through the first of them, however many they are.
 _ALIKE = """
@@ -96,7 +115,8 @@ from cannot_link join tier one on one.node = cannot_link.a join tier other on ot
 
 
 def make(connection: duckdb.DuckDBPyConnection, settings: IdentitySettings) -> None:
-    """Makes `tier_group` and `candidate` from `tier` (`node, component`), `node_key`, `record`, `content` and `cannot_link`."""
+    """Makes `tier_group` and `candidate` from `tier` (`node, component`), `node_key`, `record`, `described` and `cannot_link`."""
     limits = settings.limits
-    for statement in (_APART, _GROUPS, _KEYS.format(block=limits.block), _ALIKE.format(alike=limits.alike), _CANDIDATES):
+    keys, alike = _KEYS.format(block=limits.block), _ALIKE.format(alike=limits.alike)
+    for statement in (_APART, _GROUPS, _SPEAKER_KEYS, keys, alike, _CANDIDATES):
         connection.execute(statement)

@@ -95,6 +95,10 @@ def _surroundings(connection: duckdb.DuckDBPyConnection, store: Connection, cust
         create table node as select row_number() over (order by system, province, customer_key)::integer as node, *
         from (select distinct system, province, customer_key from source_row)
     """)
+    connection.execute(
+        "create or replace table source_row as select node.node, row.* from source_row row "
+        "join node using (system, province, customer_key)"
+    )
     connection.execute("create table customer_group as select node, 1 as component from node")
     connection.execute("create table group_id as select 1 as component, ? as customer_id", [customer_id])
     folding.fold_all(connection, {folding.USCCS: "select uscc from source_row"})

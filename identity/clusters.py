@@ -87,6 +87,8 @@ join node one on one.system = a_system and one.province = a_province and one.cus
 join node other on other.system = b_system and other.province = b_province and other.customer_key = b_key
 where verdict = 'same' and one.node <> other.node
 """
+# What `code_group` was made of need not be walked again.
+_BY_OTHER_THAN_CODES = "(select a, b from edge where rule not in ('uscc', 'org_code'))"
 # Facts first by how much they are worth; a steward's word before all.
 _TIER_ORDER = "case rule when 'steward' then 0 when 'uscc' then 1 when 'org_code' then 2 else 3 end"
 _TORN = """
@@ -100,7 +102,7 @@ def decide_by_stewards(connection: duckdb.DuckDBPyConnection) -> None:
     (`node, component`), the groups of the tiers."""
     connection.execute(_CANNOT)
     connection.execute(_SAME)
-    components(connection, "node", "edge", "tier")
+    components(connection, "node", _BY_OTHER_THAN_CODES, "tier", within="code_group")
     pairs = connection.execute(
         f"select a, b, rowid from edge where a in (select node from tier where component in ({_TORN})) "
         f"order by {_TIER_ORDER}, a, b, rule, value"
@@ -190,7 +192,7 @@ def follow_weights(connection: duckdb.DuckDBPyConnection, settings: IdentitySett
     connection.execute(_CONTRADICTORY)
     _untangle(connection)
     connection.execute("insert into edge select a, b, 'model', printf('%.1f', weight) from group_pair where follows")
-    components(connection, "node", "edge", "customer_group")
+    components(connection, "node", followed, "customer_group", within="tier")
     connection.execute(reasons.scored_pairs(settings))
 
 

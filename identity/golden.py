@@ -38,7 +38,7 @@ READ_FROM = (*(_VALUES.get(name, name) for name in GOLDEN_ATTRIBUTES), *_VALIDIT
 _PLACES = """
 create or replace temp table row_place as
 select source_row.rowid as source, component, row_number() over (order by node, source_key, entity) as place
-from source_row join node using (system, province, customer_key) join {groups} using (node)
+from source_row join {groups} using (node)
 """
 # What each row says, with its validity; NULL: no value. A junk code, or one of the wrong length, is nobody's; it stays in the
 # source's own record.

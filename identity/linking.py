@@ -5,6 +5,7 @@ A linker reads the tables of `identity.sources` and makes
 | table | a row is |
 |---|---|
 | `edge` | a pair of nodes that are one customer, why, by what: `a, b, rule, value`; a customer is a connected component |
+| `customer_group` | a node and its customer, named by its smallest node: `node, component` |
 | `scored_pair` | a pair the model thinks of: `a, b, weight, probability, band, why`; `band` is 'merge' or 'review' |
 | `hierarchy_edge` | `child, parent, kind, evidence`: who belongs to whom, which is never identity |
 | `code_trust` | a code and how far it is believed |

@@ -13,7 +13,6 @@ from typing import Any
 import duckdb
 from sqlalchemy import Engine
 
-from identity.components import components
 from identity.crosswalk import assign, read_history
 from identity.decisions import read_decisions
 from identity.extract import IDENTITY_COLUMNS, Extract, merged, open_extract
@@ -90,7 +89,6 @@ def _link(extract: Extract, seq: int, linker: Linker) -> None:
     prepare(extract.connection)
     read_decisions(extract.connection, seq)
     linker.link(extract.connection)
-    components(extract.connection, "node", "edge", "customer_group")
 
 
 # Nodes are numbered by their keys, so that they are the same in both runs.

@@ -28,8 +28,8 @@ _TEXTS = {
     folding.PHONES: "select phone from said",
     folding.CONTACTS: "select contact from said",
 }
+# A way a node is described, in comparable form.
 _FOLDED = """
-create or replace table folded_row as
 select said.node, said.times, said.newest, name.folded, nullif(name.core, '') as core, name.trade, name.industry,
     name.place, name.form, name.branch, name.figures, name.sketch, name.is_group, nullif(short.core, '') as short_core,
     nullif(uscc.code, '') as uscc, uscc.reason as uscc_reason, nullif(org.code, '') as org_code, org.reason as org_reason,
@@ -37,7 +37,7 @@ select said.node, said.times, said.newest, name.folded, nullif(name.core, '') as
     nullif(taxpayer.code, '') as taxpayer, taxpayer.reason as taxpayer_reason,
     nullif(address.city, '') as city, nullif(address.street, '') as street, address.detail,
     nullif(phone.phone, '') as phone, nullif(contact.contact, '') as contact
-from said
+from {said} said
 left join name_fold name on name.text = said.name
 left join name_fold short on short.text = said.short_name
 left join uscc_fold uscc on uscc.text = said.uscc
@@ -62,19 +62,33 @@ _VOTES = (
 )
 _COLUMNS = tuple(column for columns, _, _ in _VOTES for column in columns.split(", "))
 # Most nodes are described in one way; only the others need a vote.
+_DESCRIBED_TWICE = """
+create or replace temp table described_twice as select node from said group by node having count(*) > 1;
+create or replace temp view described_once as from said anti join described_twice using (node)
+"""
 _VOTED = """
 with counted as (
-    select node, {columns}, sum(times) as times, max(newest) as newest from folded_row
-    where {present} and node in (select node from described_twice) group by all
+    select node, {columns}, sum(times) as times, max(newest) as newest from folded_row where {present} group by all
 )
 select node, {columns} from counted
 qualify row_number() over (partition by node order by times desc, newest desc, {equals}) = 1
 """
-_DESCRIBED_TWICE = "create or replace temp table described_twice as select node from folded_row group by node having count(*) > 1"
+_PLACE_OF_WORK = "street || '|' || coalesce(detail, '')"
+_REACHED = f"""
+create or replace temp table reached as
+select left(nullif(name.core, ''), 2) as head, nullif(phone.phone, '') as phone,
+    nullif(address.street, '') || '|' || coalesce(address.detail, '') as place_of_work
+from described_once said
+left join name_fold name on name.text = said.name
+left join phone_fold phone on phone.text = said.phone
+left join address_fold address on address.text = said.address
+union all
+select left(core, 2), phone, {_PLACE_OF_WORK} from voted
+"""
 _SHARED = """
-create or replace table shared_{column} as
-select {column} as value from record_raw where {column} is not null and core is not null
-group by {column} having count(distinct left(core, 2)) >= {least}
+create or replace temp table shared_{column} as
+select {column} as value from reached where {column} is not null and head is not null
+group by {column} having count(distinct head) >= {least}
 """
 # A USCC may stand in the taxpayer's field alone; an old taxpayer id ends with the organisation code.
 _RECORD = """
@@ -90,32 +104,38 @@ select node.node, node.system, node.province, raw.folded, raw.core, raw.trade, r
     raw.city, case when shared_street.value is null then raw.street end as street,
     case when shared_street.value is null then raw.detail end as detail,
     case when shared_phone.value is null then raw.phone end as phone, raw.contact
-from node join record_raw raw using (node)
+from node join ({described}) raw using (node)
 left join shared_phone on shared_phone.value = raw.phone
-left join shared_street on shared_street.value = raw.street || '|' || coalesce(raw.detail, '')
+left join shared_place_of_work shared_street on shared_street.value = raw.street || '|' || coalesce(raw.detail, '')
 """
 
 
 def make(connection: duckdb.DuckDBPyConnection, memory: Path | None = None) -> None:
-    """Makes the tables above from `node` and `said`. `memory`: see `identity.folding.fold_all`."""
+    """Makes the tables above from `node` and `said`; and `folded_row`, the ways of those nodes that are described in several.
+    `memory`: see `identity.folding.fold_all`."""
     folding.fold_all(connection, _TEXTS, memory)
-    connection.execute(_FOLDED)
     connection.execute(_DESCRIBED_TWICE)
+    several = _FOLDED.format(said="(from said semi join described_twice using (node))")
+    connection.execute(f"create or replace table folded_row as {several}")
     _vote(connection)
-    connection.execute(_SHARED.format(column="phone", least=SHARED_BY))
-    connection.execute(_SHARED.format(column="place_of_work", least=SHARED_BY).replace("shared_place_of_work", "shared_street"))
-    connection.execute(_RECORD)
-    connection.execute("drop table described_twice; drop table record_raw; drop table shared_phone; drop table shared_street")
+    connection.execute(_REACHED)
+    for column in ("phone", "place_of_work"):
+        connection.execute(_SHARED.format(column=column, least=SHARED_BY))
+    columns = f"node, {', '.join(_COLUMNS)}"
+    once = f"select {columns} from ({_FOLDED.format(said='described_once')})"
+    connection.execute(_RECORD.format(described=f"{once} union all select {columns} from voted"))
+    connection.execute(
+        "drop view described_once; drop table described_twice; drop table voted; drop table reached; drop table shared_phone; "
+        "drop table shared_place_of_work"
+    )
 
 
 def _vote(connection: duckdb.DuckDBPyConnection) -> None:
-    once = f"select node, {', '.join(_COLUMNS)} from folded_row anti join described_twice using (node)"
     votes, joins = [], []
     for place, (columns, present, equals) in enumerate(_VOTES):
         votes.append(f"vote_{place} as ({_VOTED.format(columns=columns, present=present, equals=equals)})")
         joins.append(f"left join vote_{place} using (node)")
-    voted = f"with {', '.join(votes)} select node, {', '.join(_COLUMNS)} from described_twice {' '.join(joins)}"
     connection.execute(
-        "create or replace table record_raw as select *, street || '|' || coalesce(detail, '') as place_of_work "
-        f"from ({once} union all ({voted}))"
+        f"create or replace temp table voted as with {', '.join(votes)} "
+        f"select node, {', '.join(_COLUMNS)} from described_twice {' '.join(joins)}"
     )

@@ -9,7 +9,6 @@ from typing import Any
 import duckdb
 from sqlalchemy import Engine
 
-from identity.components import components
 from identity.decisions import read_decisions
 from identity.extract import IDENTITY_COLUMNS, Extract, open_extract
 from identity.linking import Linker, ModelLinker
@@ -68,7 +67,6 @@ def resolve(
     prepare(connection, memory)
     read_decisions(connection, seq)
     (linker or ModelLinker(settings, scorer=scorer, memory=memory)).link(connection)
-    components(connection, "node", "edge", "customer_group")
     with alone(engine, "identity") as store:
         derive(connection, settings.model, memory)
         digest = extract.digest()

@@ -35,8 +35,13 @@ def score_in_duckdb(connection: duckdb.DuckDBPyConnection, settings: IdentitySet
     """Splink's own scoring, in the connection that holds the tables."""
     with quiet():
         api = DuckDBAPI(connection)
-        connection.execute(f"create or replace view splink_content as select content, {', '.join(COMPARED)} from content")
-        connection.execute(f"create or replace table splink_frequency as select distinct {FREQUENCY}, {MULTIPLE} from content")
+        connection.execute(
+            f"create or replace table splink_content as select content, {', '.join(COMPARED)}, {MULTIPLE} from content "
+            "semi join (select content_l as content from asked union all select content_r from asked) sides using (content)"
+        )
+        connection.execute(
+            f"create or replace table splink_frequency as select distinct {FREQUENCY}, {MULTIPLE} from splink_content"
+        )
         connection.execute(
             "create or replace table splink_pair as "
             "select '0' as match_key, content_l as join_key_l, content_r as join_key_r from asked"
@@ -51,7 +56,7 @@ def score_in_duckdb(connection: duckdb.DuckDBPyConnection, settings: IdentitySet
             f"greatest(content_l, content_r) as content_r, match_weight as weight from {scored.physical_name}"
         )
         linker.table_management.delete_tables_created_by_splink_from_db()  # type: ignore[no-untyped-call]
-        connection.execute("drop view splink_content; drop table splink_pair; drop table splink_frequency")
+        connection.execute("drop table splink_content; drop table splink_pair; drop table splink_frequency")
 
 
 def score(
@@ -79,31 +84,13 @@ create or replace table wanted as
 select distinct least(one.content, other.content) as content_l, greatest(one.content, other.content) as content_r
 from candidate join node_content one on one.node = candidate.a join node_content other on other.node = candidate.b
 """
-_KNOWN = """
-create or replace table known as
-select one.content as content_l, other.content as content_r, kept.weight
-from {kept} kept join content one on one.hash = kept.hash_l join content other on other.hash = kept.hash_r
-semi join wanted on wanted.content_l = least(one.content, other.content)
-    and wanted.content_r = greatest(one.content, other.content)
-"""
-_NOTHING_KNOWN = "create or replace table known (content_l integer, content_r integer, weight double)"
-_ASKED = """
-create or replace table asked as
-select content_l, content_r from wanted
-anti join known on wanted.content_l = least(known.content_l, known.content_r)
-    and wanted.content_r = greatest(known.content_l, known.content_r)
-"""
+_KNOWN = "create or replace table known as from {kept} kept semi join wanted using (content_l, content_r)"
+_NOTHING_KNOWN = "create or replace table known (content_l bigint, content_r bigint, weight double)"
+_ASKED = "create or replace table asked as from wanted anti join known using (content_l, content_r)"
 _ANSWERED = """
-create or replace table content_pair as
-select least(content_l, content_r) as content_l, greatest(content_l, content_r) as content_r, weight from known
-union all select content_l, content_r, weight from weighed
+create or replace table content_pair as from known union all by name select content_l, content_r, weight from weighed
 """
-_REMEMBERED = """
-copy (
-    select one.hash as hash_l, other.hash as hash_r, weight
-    from content_pair join content one on one.content = content_l join content other on other.content = content_r
-) to {file} (format parquet)
-"""
+_REMEMBERED = "copy content_pair to {file} (format parquet)"
 
 
 def _file_of(memory: Path, settings: IdentitySettings) -> Path:

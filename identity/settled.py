@@ -21,7 +21,7 @@ create or replace temp table golden_input as
 with given as (select customer_id, sum(hash(attribute, value, decision_id)) as digest from pinned group by customer_id),
 told as (
     select component, sum(hash({columns})) as digest
-    from ({said}) join node using (system, province, customer_key) join customer_group using (node) group by component
+    from ({said}) join customer_group using (node) group by component
 )
 select component, customer_id, hash(customer_id, told.digest, given.digest) as digest
 from told join group_id using (component) left join given using (customer_id)

@@ -2,10 +2,10 @@
 
 | table | a row is |
 |---|---|
-| `source_row` | a row of `core.*` that speaks of a source customer (`system, province, customer_key`), lineage beside it |
+| `source_row` | a row of `core.*` that speaks of a source customer (`system, province, customer_key`), its node, lineage |
 | `node` | one source customer, numbered in the order of its key |
 | `said` | one way a node is described: the texts of its rows, how often (`times`) and when last (`newest`) it was said so |
-| `reference_row` | one `source_row` with its node and the keys of other systems it records |
+| `reference_row` | one `source_row` that records keys of other systems, and these |
 | `payer` | CRM's view of an account: the customer whose products it pays for |
 | `holder` | CRM's view of a product: the customer that has it |
 | `signal` | something seen and not acted upon: `kind, system, province, customer_key, detail` |
@@ -22,10 +22,19 @@ import duckdb
 
 from identity import records
 
+_NODES = """
+create or replace table node as
+select row_number() over (order by system, province, customer_key)::integer as node, system, province, customer_key
+from (
+    select system, province, customer_key from core.customer
+    union select system, province, customer_no_billing from core.account
+    union select system, province, customer_no_orders from core.product_order
+) where customer_key is not null
+"""
 # One branch a system: billing's customer is behind its accounts, orders' behind its product orders.
 _SOURCE_ROWS = """
 create or replace table source_row as
-select * from (
+select node.node, row.* from (
     select 'customer' as entity, system, province, customer_key, source_key, source_version, batch_id, row_no, customer_name,
         short_name, uscc, org_code, licence_no, customer_category, list_status, industry, address, phone, manager_id,
         manager_name, customer_status, parent_key, customer_id_crm, group_id_group, null::varchar as account_no,
@@ -39,25 +48,20 @@ select * from (
     select 'product_order' as entity, system, province, customer_no_orders as customer_key, source_key, source_version,
         batch_id, row_no, customer_name, uscc, customer_id_crm, product_id_crm
     from core.product_order
-)
-"""
-_NODES = """
-create or replace table node as
-select row_number() over (order by system, province, customer_key)::integer as node, system, province, customer_key
-from (select distinct system, province, customer_key from source_row where customer_key is not null)
+) row left join node using (system, province, customer_key)
 """
 _SAID = """
 create or replace table said as
-select node.node, customer_name as name, short_name, uscc, org_code, licence_no, null::varchar as taxpayer_id, address, phone,
+select node, customer_name as name, short_name, uscc, org_code, licence_no, null::varchar as taxpayer_id, address, phone,
     null::varchar as contact, count(*) as times, max(source_version) as newest
-from source_row join node using (system, province, customer_key)
+from source_row where node is not null
 group by all
 """
 _REFERENCE_ROWS = """
 create or replace table reference_row as
-select node.node, entity, system, province, account_no, product_id_crm, customer_id_crm, group_id_group, parent_key
-from source_row join node using (system, province, customer_key)
-where coalesce(account_no, product_id_crm, customer_id_crm, group_id_group, parent_key) is not null
+select node, entity, system, province, account_no, product_id_crm, customer_id_crm, group_id_group, parent_key
+from source_row
+where node is not null and coalesce(account_no, product_id_crm, customer_id_crm, group_id_group, parent_key) is not null
 """
 _PAYERS = """
 create or replace table payer as
@@ -89,7 +93,7 @@ def prepare(connection: duckdb.DuckDBPyConnection, memory: Path | None = None) -
     """Makes the tables above, and those of `identity.records`, from the entities in schema `core`. `memory`: a folder that
     keeps from run to run what need not be computed again."""
     for statement in (
-        _SOURCE_ROWS, _NODES, _SAID, _REFERENCE_ROWS, _PAYERS, _HOLDERS, DECISIONS, SIGNALS, _UNNUMBERED,
+        _NODES, _SOURCE_ROWS, _SAID, _REFERENCE_ROWS, _PAYERS, _HOLDERS, DECISIONS, SIGNALS, _UNNUMBERED,
     ):  # fmt: skip
         connection.execute(statement)
     records.make(connection, memory)

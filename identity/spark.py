@@ -54,8 +54,8 @@ class SparkScorer:
             (folder / MODEL).write_text(json.dumps(model(settings)), encoding="utf-8")
             self._run(folder)
             connection.execute(
-                "create or replace table weighed as select least(content_l, content_r)::integer as content_l, "
-                "greatest(content_l, content_r)::integer as content_r, match_weight as weight "
+                "create or replace table weighed as select least(content_l, content_r) as content_l, "
+                "greatest(content_l, content_r) as content_r, match_weight as weight "
                 f"from read_parquet({literal(folder / WEIGHED / '*.parquet')})"
             )
 

@@ -142,23 +142,20 @@ group by all;
 # common, and each says something of where it is or how it is reached that the other contradicts: a reference between them is a
 # slip of the key. A renamed firm keeps its telephone, its address or its licence.
 _PROFILES = """
+create or replace table referring as
+select distinct one.component as group_a, other.component as group_b
+from reference join code_group one on one.node = reference.a join code_group other on other.node = reference.b
+where one.component <> other.component;
+
 create or replace table group_profile as
-with met as (
-    select component from code_group join reference on reference.a = code_group.node
-    union select component from code_group join reference on reference.b = code_group.node
-)
+with met as (select group_a as component from referring union select group_b from referring)
 select component, list(distinct left(core, 2)) filter (core is not null) as heads, string_agg(distinct core, ' ') as cores,
     list(distinct phone) filter (phone is not null) as phones, list(distinct street) filter (street is not null) as streets,
     list(distinct licence) filter (licence is not null) as licences
 from code_group semi join met using (component) join record using (node) group by component;
 
 create or replace table unlike as
-with pairs as (
-    select distinct one.component as group_a, other.component as group_b
-    from reference join code_group one on one.node = reference.a join code_group other on other.node = reference.b
-    where one.component <> other.component
-)
-select group_a, group_b from pairs
+select group_a, group_b from referring
 join group_profile one on one.component = group_a join group_profile other on other.component = group_b
 where len(one.heads) > 0 and len(other.heads) > 0
     and len(list_filter(one.heads, lambda head: contains(other.cores, head))) = 0

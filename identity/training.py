@@ -35,7 +35,7 @@ COMMONEST = 64
 
 _KNOWN = """
 create or replace table known_record as
-select node_content.node as content, {columns}, {frequency} from node_content join content using (content) where uscc_ok
+select node as content, {columns}, {frequency} from described where uscc_ok
 """
 _STRANGERS = """
 create or replace table stranger as

@@ -40,12 +40,18 @@ with several as (
 select 'several_codes_for_one_customer', system, province, customer_key, kind || ': ' || codes
 from several join node using (node);
 """
-# One row a name (by its first two characters) under a code that several names carry.
+# A code that only records of one name and no branch carry is one firm's; only the others are looked into. One row a name (by
+# its first two characters) under a code that several names carry.
 _BEARERS = f"""
+create or replace table code_seen as
+select kind, code, count(*) as nodes, coalesce(min(left(core, 2)) <> max(left(core, 2)), false)
+    or bool_or(coalesce(branch, '') <> '') as doubtful
+from node_code join record using (node) group by kind, code;
+
 create or replace table code_usage as
 select kind, code, node, system, province, core, left(core, 2) as head, sketch, coalesce(branch, '') as branch, phone,
     street || '|' || coalesce(detail, '') as place, licence
-from node_code join record using (node);
+from node_code join record using (node) semi join (from code_seen where doubtful) doubted using (kind, code);
 
 create or replace table code_heads as
 select kind, code, count(distinct head) as heads from code_usage group by all having heads > 1;
@@ -98,15 +104,16 @@ with firms as (
 ), of_instance as (
     select kind, code, system, province, count(distinct branch) filter (branch <> '') as tails from code_usage group by all
 ), counted as (
-    select kind, code, count(*) as nodes, bool_or(branch <> '') and bool_or(branch = '' and core is not null) as mixed
+    select kind, code, bool_or(branch <> '') and bool_or(branch = '' and core is not null) as mixed
     from code_usage group by all
 )
-select counted.kind, counted.code, counted.nodes,
+select code_seen.kind, code_seen.code, code_seen.nodes,
     case when coalesce(heads, 0) > {looked_at} or coalesce(strangers, 0) >= {strangers} then 'junk'
         when coalesce(strangers, 0) > 1 and coalesce(comparable, false) then 'contested'
         when mixed or here.tails > 1 then 'by_branch' else 'firm' end as trust
-from counted
-join (select kind, code, max(tails) as tails from of_instance group by all) here using (kind, code)
+from code_seen
+left join counted using (kind, code)
+left join (select kind, code, max(tails) as tails from of_instance group by all) here using (kind, code)
 left join code_heads using (kind, code)
 left join firms using (kind, code)
 left join spoken_against using (kind, code);
@@ -124,6 +131,6 @@ def judge_codes(connection: duckdb.DuckDBPyConnection, settings: IdentitySetting
     components(connection, "bearer", _ONE_FIRM, "bearer_group")
     connection.execute(_TRUST.format(strangers=settings.limits.strangers, looked_at=LOOKED_AT))
     connection.execute(
-        "drop table code_usage; drop table code_heads; drop table bearer; drop table bearer_pair; drop table bearer_group; "
-        "drop table bearer_reference"
+        "drop table code_seen; drop table code_usage; drop table code_heads; drop table bearer; drop table bearer_pair; "
+        "drop table bearer_group; drop table bearer_reference"
     )

@@ -175,8 +175,7 @@ _TOLD = """
 create or replace table told_pair as
 with sides as (
     select listed.*, {sides} from listed_pair listed
-    join node_content left_content on left_content.node = listed.a join content one on one.content = left_content.content
-    join node_content right_content on right_content.node = listed.b join content other on other.content = right_content.content
+    join described one on one.node = listed.a join described other on other.node = listed.b
 ), levelled as (
     select a, b, decision, rule, {multiple}_l, {multiple}_r, uscc_l = uscc_r and uscc_ok_l and uscc_ok_r as one_code,
         org_l = org_r as one_org, {levels} from sides

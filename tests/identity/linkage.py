@@ -5,7 +5,6 @@ from __future__ import annotations
 import duckdb
 from scene import Scene
 
-from identity.components import components
 from identity.linking import ModelLinker
 from identity.sources import prepare
 
@@ -17,7 +16,6 @@ def linked(connection: duckdb.DuckDBPyConnection, scene: Scene, *, reverse: bool
     scene.into_duck(connection, reverse=reverse)
     prepare(connection)
     ModelLinker().link(connection)
-    components(connection, "node", "edge", "customer_group")
     rows = connection.execute(
         "select list(system || '/' || province || '/' || customer_key) "
         "from node join customer_group using (node) group by component"

@@ -32,6 +32,18 @@ def test_random_graphs(duck: duckdb.DuckDBPyConnection, seed: int) -> None:
     assert found(duck, nodes, edges) == expected
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_components_already_found_are_walked_as_one_node(duck: duckdb.DuckDBPyConnection, seed: int) -> None:
+    random_ = random.Random(seed)
+    edges = [(random_.randint(1, 90), random_.randint(1, 90)) for _ in range(110)]
+    expected = found(duck, 90, edges)
+    found(duck, 90, edges[:80])
+    duck.execute("create or replace table known as from c; create or replace table other (a integer, b integer)")
+    duck.executemany("insert into other values (?, ?)", edges[70:])
+    components(duck, "n", "other", "c", within="known")
+    assert dict(duck.execute("select node, component from c").fetchall()) == expected
+
+
 def test_a_long_chain(duck: duckdb.DuckDBPyConnection) -> None:
     order = list(range(1, 501))
     random.Random(3).shuffle(order)

@@ -7,6 +7,7 @@ import pytest
 from scene import Scene, crosswalk
 from sqlalchemy import Engine, text
 
+from identity.components import components
 from identity.linking import Linker
 from identity.preview import Change, preview
 from identity.resolve import resolve
@@ -37,11 +38,12 @@ class ByField:
             create or replace table edge as
             with said as (
                 select distinct node, row.{self.field} as value
-                from source_row row join node using (system, province, customer_key)
+                from source_row row
             )
             select one.node as a, other.node as b, '{self.field}' as rule, value from said one join said other using (value)
             where one.node < other.node
         """)
+        components(connection, "node", "edge", "customer_group")
 
 
 def by_model(settings: IdentitySettings) -> Linker:

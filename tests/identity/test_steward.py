@@ -11,6 +11,7 @@ from sqlalchemy import Engine, text
 
 from hub.errors import HubError, NotAllowed, NotFound
 from identity import desk
+from identity.components import components
 from identity.decisions import Record, Verdict, confirm, decide_pair, set_value, undo, verdict_of, withdraw_value
 from identity.explain import explain
 from identity.resolve import ResolveSummary, resolve
@@ -38,12 +39,13 @@ class Obedient:
         )
         connection.execute(_EDGES)
         connection.execute(_PAIRS, [self.why])
+        components(connection, "node", "edge", "customer_group")
 
 
 _EDGES = """
 create or replace table edge as
 with coded as (
-    select node, row.uscc as code from source_row row join node using (system, province, customer_key) where row.uscc is not null
+    select node, row.uscc as code from source_row row where row.uscc is not null
 ), verdict as (
     select a.node as a, b.node as b, verdict from decision
     join node a on (a.system, a.province, a.customer_key) = (a_system, a_province, a_key)
@@ -56,7 +58,7 @@ union select a, b, 'steward', 'same' from verdict where verdict = 'same'
 _PAIRS = """
 create or replace table scored_pair as
 with phoned as (
-    select distinct node, row.phone from source_row row join node using (system, province, customer_key) where phone is not null
+    select distinct node, row.phone from source_row row where phone is not null
 )
 select one.node as a, other.node as b, 3.25 as weight, 0.9 as probability, 'review' as band, ? as why
 from phoned one join phoned other using (phone) where one.node < other.node
