@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from hub.errors import NotFound
 from identity.extract import read_store
-from identity.versions import Versioned
+from identity.versions import Versioned, read_open
 from store import sequence
 
 CROSSWALK = Versioned(
@@ -22,36 +22,42 @@ CROSSWALK = Versioned(
     values=("customer_id", "rule", "evidence"),
     json=("evidence",),
 )
-# Every version, once: the history that ids follow, and the open rows with their evidence.
-_VERSIONS = """
-select system, province, customer_key, customer_id, recorded_from, recorded_to, rule,
-    case when recorded_to is null then evidence::text end as evidence
-from core.crosswalk
-"""
-_CURRENT = """
-create or replace view crosswalk_current as
-select system, province, customer_key, customer_id, rule, evidence from history where recorded_to is null
-"""
+_VERSIONS = "select system, province, customer_key, customer_id, recorded_from, recorded_to from core.crosswalk"
+NAMED_AT_ONCE = 20_000
+"""Up to so many customers are asked for by name; of more, the whole table is read."""
 
 # Strongest first; what is not named here comes after, in the order of its name.
 RULES = """['steward', 'uscc', 'org_code', 'billing.customer_id_crm', 'orders.customer_id_crm', 'group.customer_id_crm',
     'crm.group_id_group', 'crm.account_no', 'orders.product_id_crm', 'model']"""
 
+# Nodes are numbered in the order of their keys, so a first version is found by numbers, but where one that is gone tonight could
+# be it.
 _IDS = """
+create or replace temp table past as
+select history.rowid as version, node.node, substr(customer_id, 3)::bigint as number, recorded_from,
+    recorded_to is null as is_open
+from history left join node using (system, province, customer_key);
+
 create or replace table home as
-select customer_id, substr(customer_id, 3)::bigint as number, node.node from (
-    select customer_id, system, province, customer_key from history
-    qualify row_number() over (partition by customer_id order by recorded_from, system, province, customer_key) = 1
-) left join node using (system, province, customer_key);
+with first as (
+    select number, min(recorded_from << 32 | node) as here, min(recorded_from) filter (node is null) as gone
+    from past group by number
+), sure as (
+    select number, (here & 4294967295)::integer as node from first where gone is null or here >> 32 < gone
+), asked as (
+    select past.number, past.node from past anti join sure using (number) join history on history.rowid = past.version
+    qualify row_number() over (partition by past.number order by past.recorded_from, system, province, customer_key) = 1
+)
+select 'BC' || lpad(number::varchar, 8, '0') as customer_id, number, node from (from sure union all from asked);
 
 create or replace temp table at_home as
 select component, min(number) as number from home join customer_group using (node) group by component;
 
 create or replace temp table held as
 with claims as (
-    select substr(history.customer_id, 3)::bigint as number, customer_group.component, min(node.node) as node
-    from history join node using (system, province, customer_key) join customer_group using (node)
-    where history.recorded_to is null and customer_group.component not in (select component from at_home)
+    select past.number, customer_group.component, min(past.node) as node
+    from past join customer_group using (node)
+    where past.is_open and customer_group.component not in (select component from at_home)
     group by all
 ), free as (
     select * from claims where number not in (select number from at_home)
@@ -82,7 +88,8 @@ create or replace temp table reason as
 with weighed_pair as (
     select least(a, b) as a, greatest(a, b) as b, max(why) as why from scored_pair where band = 'merge' group by all
 ), both_ways as (
-    select a as node, b as other, rule, value from edge union all select b, a, rule, value from edge
+    select * from (select a as node, b as other, rule, value from edge union all select b, a, rule, value from edge)
+    anti join standing using (node)
 ), shared as (
     select node, rule, value, min(other) as other from both_ways group by all
 ), numbered as (
@@ -103,25 +110,44 @@ _ROWS = """
 create or replace table crosswalk_new as
 select node.system, node.province, node.customer_key, customer_of.customer_id,
     coalesce(reason_1.rule, 'alone') as rule, '[' || concat_ws(',', {said}) || ']' as evidence
-from node join customer_of using (node) {joins}
+from (from node anti join standing using (node)) node join customer_of using (node) {joins}
 """
 REASONS_KEPT = 6
 """Of one record, the strongest."""
 
 
 def read_history(connection: duckdb.DuckDBPyConnection) -> None:
-    """Makes `history` (every version) and `crosswalk_current` (the open ones) from the store."""
+    """Makes `history`, every version without its evidence, from the store."""
     read_store(connection, "history", _VERSIONS)
-    connection.execute(_CURRENT)
 
 
 def assign(connection: duckdb.DuckDBPyConnection) -> None:
-    """Makes `crosswalk_new` and `customer_of` (node → id) from `node`, `customer_group`, `edge` and the crosswalk's `history`."""
+    """Makes `group_id` (`component, customer_id, minted`), `customer_of` (node → id), `home` (id → number, the node it was first
+    given to, where that is still there) and `past` (`history` by node) from `node`, `customer_group` and `history`."""
     connection.execute(_IDS)
+
+
+def reason(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes `crosswalk_new` from `edge`, `scored_pair` and the tables of `assign`, of all nodes but those of `standing`
+    (`identity.standing`)."""
     connection.execute(_REASONS.format(rules=RULES, kept=REASONS_KEPT))
     places = range(1, REASONS_KEPT + 1)
     joins = " ".join(f"left join (from reason where place = {n}) reason_{n} using (node)" for n in places)
     connection.execute(_ROWS.format(said=", ".join(f"reason_{n}.said" for n in places), joins=joins))
+
+
+def read_current(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes `crosswalk_current`, the store's open rows with their evidence, of all source customers but those of `standing`."""
+    known = connection.execute(
+        "select distinct 'BC' || lpad(number::varchar, 8, '0') from past anti join standing using (node) where is_open limit ?",
+        [NAMED_AT_ONCE + 1],
+    ).fetchall()
+    names = ", ".join(f"'{customer_id}'" for (customer_id,) in known)
+    read_open(connection, CROSSWALK, "true" if len(known) > NAMED_AT_ONCE else f"customer_id in ({names or 'null'})")
+    connection.execute(
+        "delete from crosswalk_current where (system, province, customer_key) in "
+        "(select (system, province, customer_key) from node semi join standing using (node))"
+    )
 
 
 def surviving_id(store: Connection, customer_id: str) -> str:

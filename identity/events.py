@@ -17,16 +17,17 @@ from __future__ import annotations
 import duckdb
 
 _MOVES = """
-create or replace temp table old_id as select distinct customer_id from crosswalk_current;
-create or replace temp table new_id as select distinct customer_id from crosswalk_new;
+create or replace temp table was_of as
+select node, 'BC' || lpad(number::varchar, 8, '0') as customer_id from past where is_open;
+
+create or replace temp table old_id as select distinct customer_id from was_of;
+create or replace temp table new_id as select customer_id from group_id;
 
 create or replace temp table mover as
-select node.node, old.system || '/' || old.province || '/' || old.customer_key as record, old.customer_id as was,
+select node.node, node.system || '/' || node.province || '/' || node.customer_key as record, old.customer_id as was,
     new.customer_id as now
-from crosswalk_current old
-join crosswalk_new new using (system, province, customer_key)
-join node using (system, province, customer_key)
-where old.customer_id <> new.customer_id;
+from was_of old join customer_of new on new.node = old.node and new.customer_id <> old.customer_id
+join node on node.node = old.node;
 
 create or replace temp table transfer as
 select was, now, count(*) as records, min(record) as record, was not in (from new_id) as ended, now not in (from old_id) as began
@@ -45,7 +46,7 @@ with both_ways as (
     from mover
     join both_ways using (node)
     join node other on other.node = both_ways.other
-    left join crosswalk_current before using (system, province, customer_key)
+    left join was_of before on before.node = both_ways.other
     where before.customer_id is distinct from mover.was
 )
 select was, now, {{'a': a, 'b': b, 'rule': rule, 'value': value}} as cause from crossing
@@ -60,11 +61,11 @@ with reason as (
     select old.system || '/' || old.province || '/' || old.customer_key as a, old.customer_id as was, new.customer_id as a_now,
         unnest(from_json(old.evidence, '[{{"rule": "VARCHAR", "with": "VARCHAR", "value": "VARCHAR"}}]')) as said
     from crosswalk_current old join touched_id using (customer_id)
-    left join crosswalk_new new using (system, province, customer_key)
+    left join node using (system, province, customer_key) left join customer_of new on new.node = node.node
 ), apart as (
     select a, said.with as b, said.rule as rule, said.value as value, was, a_now, new.customer_id as b_now
     from reason join node on node.system || '/' || node.province || '/' || node.customer_key = said.with
-    join crosswalk_new new using (system, province, customer_key)
+    join customer_of new on new.node = node.node
     where a_now <> new.customer_id
 ), sides as (
     select was, a_now as now, * exclude (was) from apart where a_now <> was
@@ -100,15 +101,15 @@ with joined as (
     from transfer left join lost using (was, now) left join parted using (was, now) where began and not ended
 ), came as (
     select customer_id, count(*) as records, min(system || '/' || province || '/' || customer_key) as record
-    from crosswalk_new anti join old_id using (customer_id) group by customer_id
+    from (from customer_of anti join old_id using (customer_id)) join node using (node) group by customer_id
 ), given as (
     select came.customer_id, case when known.customer_id is null then 'minted' else 'revived' end as kind, '' as other_id,
         came.records, to_json({{'a': record, 'rule': case when known.customer_id is null then 'first_seen' else 'came_back' end}})
-    from came left join (select distinct customer_id from history) known using (customer_id)
+    from came left join (select customer_id from home) known using (customer_id)
     where known.customer_id is null or came.customer_id not in (select customer_id from parted_from)
 ), retired as (
     select customer_id, 'retired', '', count(*), to_json({{'rule': 'records_gone'}})
-    from crosswalk_current anti join new_id using (customer_id)
+    from was_of anti join new_id using (customer_id)
     where customer_id not in (select was from transfer) group by customer_id
 ), every as (from joined union all from parted_from union all from given union all from retired)
 select customer_id, kind, other_id, records,
@@ -118,8 +119,9 @@ from every
 
 
 def tell(connection: duckdb.DuckDBPyConnection, rules: str, model: str) -> None:
-    """Makes `identity_event_new` from the crosswalk's `history`, `crosswalk_current`, `crosswalk_new`, `edge` and
-    `pair_decision`. `rules`: SQL list of the rules, strongest first; `model`: version of the settings the run linked by."""
+    """Makes `identity_event_new` from the tables of `identity.crosswalk`, `edge` and `pair_decision`; and `was_of` (node → id
+    before; no node: gone), `old_id`, `new_id`. `rules`: SQL list of the rules, strongest first; `model`: version of the settings
+    the run linked by."""
     connection.execute(_MOVES)
     connection.execute(_FOUND.format(rules=rules))
     connection.execute(_LOST.format(rules=rules))

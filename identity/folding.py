@@ -87,15 +87,15 @@ def _fold(connection: duckdb.DuckDBPyConnection, folding: Folding, pool: Process
 
 
 @cache
-def _rules() -> str:
+def rules() -> str:
     """What tells one state of the rules from another: their source. Other rules, other files."""
-    rules = (checking, codes, contacts, forms, lexicon, names, regions)
-    text = "".join(Path(str(module.__file__)).read_text(encoding="utf-8") for module in rules)
+    modules = (checking, codes, contacts, forms, lexicon, names, regions)
+    text = "".join(Path(str(module.__file__)).read_text(encoding="utf-8") for module in modules)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _file_of(memory: Path, folding: Folding) -> Path:
-    return memory / f"{folding.table}-{_rules()}.parquet"
+    return memory / f"{folding.table}-{rules()}.parquet"
 
 
 def _recall(connection: duckdb.DuckDBPyConnection, folding: Folding, file: Path) -> None:

@@ -31,8 +31,8 @@ STEWARD = "steward"
 # (0 best, NULL not at all).
 _VALUES: Mapping[str, str] = {"uscc": "folded_uscc", "org_code": "folded_org_code"}
 _VALIDITY: Mapping[str, str] = {"uscc": "uscc_validity", "org_code": "org_validity", "parent_customer_id": "parent_validity"}
-READ_FROM = (*(_VALUES.get(name, name) for name in GOLDEN_ATTRIBUTES), *_VALIDITY.values())
-"""The columns of `SAID` that a golden record's values are read and judged from."""
+DERIVED = frozenset(("parent_customer_id",))
+"""Attributes that no row of a source says."""
 
 # Rows numbered in the order of their keys: what no criterion tells apart goes to the smallest. Sorted without their contents.
 _PLACES = """
@@ -42,21 +42,24 @@ from source_row join {groups} using (node)
 """
 # What each row says, with its validity; NULL: no value. A junk code, or one of the wrong length, is nobody's; it stays in the
 # source's own record.
-SAID = """
-select row.*, row.rowid as source, uscc.code as folded_uscc, org.code as folded_org_code,
+_SAID = """
+select row.*, uscc.code as folded_uscc, org.code as folded_org_code,
     parent.parent_id as parent_customer_id, parent.place as parent_validity,
     case when uscc_trust.trust = 'junk' then null when uscc_trust.trust = 'contested' then 2
         else case uscc.reason when 'valid' then 0 when 'pilot' then 1 when 'check_digit' then 3 end end as uscc_validity,
     case when org_trust.trust = 'junk' then null when org_trust.trust = 'contested' then 2
         else case org.reason when 'valid' then 0 when 'check_digit' then 3 end end as org_validity
-from source_row row
+from (
+    select source_row.*, source_row.rowid as source from source_row
+    semi join row_place on row_place.source = source_row.rowid
+) row
 left join uscc_fold uscc on uscc.text = row.uscc
 left join org_fold org on org.text = row.org_code
 left join code_trust uscc_trust on uscc_trust.kind = 'uscc' and uscc_trust.code = uscc.code
 left join code_trust org_trust on org_trust.kind = 'org_code' and org_trust.code = org.code
 left join parent_of parent using (system, province, customer_key)
 """
-_SOURCE = f"create or replace table golden_source as from ({SAID}) join row_place using (source)"
+_SOURCE = f"create or replace table golden_source as from ({_SAID}) join row_place using (source)"
 # Each criterion as a number, the smaller the better, and the bits it takes. A value's merit is its criteria in their order and
 # its row's place, packed into one integer: minima of integers are found fifteen at once, in memory that does not grow.
 _CRITERIA: Mapping[Criterion, tuple[str, int]] = {
@@ -79,7 +82,7 @@ create or replace table pinned as
 with given as (
     select human_value.*, coalesce(living.customer_id, housed.customer_id) as lives_as
     from human_value
-    left join (select distinct customer_id from crosswalk_new) living using (customer_id)
+    left join group_id living using (customer_id)
     left join (
         select home.customer_id as id, group_id.customer_id
         from home join customer_group using (node) join group_id using (component)

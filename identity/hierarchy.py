@@ -80,7 +80,7 @@ select child_id, parent_id, kind, is_first and child_id not in (from broken) as 
 from upward;
 
 create or replace table parent_of as
-select system, province, customer_key, parent_id, min(place) as place
+select child as node, system, province, customer_key, parent_id, min(place) as place
 from customer_edge join customer_hierarchy_new chosen using (child_id, parent_id)
 where chosen.is_parent group by all
 """

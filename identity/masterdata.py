@@ -13,8 +13,8 @@ import duckdb
 from sqlalchemy import Connection, insert
 
 from hub.periods import now
-from identity import settled
-from identity.crosswalk import CROSSWALK, RULES, assign, read_history
+from identity import settled, standing
+from identity.crosswalk import CROSSWALK, NAMED_AT_ONCE, RULES, assign, read_current, read_history, reason
 from identity.events import tell
 from identity.golden import GOLDEN, PROVENANCE, pin, survive
 from identity.hierarchy import HIERARCHY, hang
@@ -24,17 +24,19 @@ from store import journal, sequence, tables
 
 _WHOLE = (CROSSWALK, HIERARCHY, REVIEW, SIGNALS, GOLDEN)
 _EVENT_COLUMNS = ("customer_id", "kind", "other_id", "records", "cause")
-NAMED_AT_ONCE = 20_000
-"""Up to so many customers are asked for by name; of more, the whole table is read."""
 
 
 def derive(connection: duckdb.DuckDBPyConnection, model: str, memory: Path | None = None) -> None:
     """Makes what the store is to hold, as tables `NAME_new`, from `node`, `edge`, `customer_group`, the linker's other tables
     and what stewards decided. `model`: the version of the settings that linked. Reads ids and their history from the store.
 
-    With a `memory` the golden records of `settled` are left out: the store holds them as they are to be."""
+    With a `memory` the crosswalk's rows of `standing` and the golden records of `settled` are left out: the store holds them as
+    they are to be."""
     read_history(connection)
     assign(connection)
+    standing.find(connection, memory)
+    reason(connection)
+    read_current(connection)
     tell(connection, RULES, model)
     pin(connection)
     hang(connection)
@@ -95,7 +97,7 @@ def _compare(connection: duckdb.DuckDBPyConnection) -> list[tuple[Versioned, Cha
 
 def _note(store: Connection, connection: duckdb.DuckDBPyConnection, seq: int, run: Run) -> None:
     """One row a run that changed anything: which data it read, which model linked it, what happened to ids."""
-    [(customers, records)] = connection.execute("select count(distinct customer_id), count(*) from crosswalk_new").fetchall()
+    [(customers, records)] = connection.execute("select (select count(*) from group_id), (select count(*) from node)").fetchall()
     counted: list[tuple[str, int]] = connection.execute(
         "select kind, count(*) from identity_event_new group by kind order by kind"
     ).fetchall()

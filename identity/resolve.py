@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 from sqlalchemy import Engine
 
+from identity import standing
 from identity.decisions import read_decisions
 from identity.extract import IDENTITY_COLUMNS, Extract, open_extract
 from identity.linking import Linker, ModelLinker
@@ -70,17 +71,19 @@ def resolve(
     with alone(engine, "identity") as store:
         derive(connection, settings.model, memory)
         digest = extract.digest()
-        return _summary(connection, write(store, connection, Run(seq, digest, settings.model)), digest)
+        summary = _summary(connection, write(store, connection, Run(seq, digest, settings.model)), digest)
+    if memory:
+        standing.remember(connection, memory)
+    return summary
 
 
 def _summary(connection: duckdb.DuckDBPyConnection, seq: int, digest: str) -> ResolveSummary:
     counts = connection.execute("""
-        with before as (select distinct customer_id from crosswalk_current),
-        now as (select distinct customer_id from crosswalk_new),
+        with before as (from old_id),
+        now as (from new_id),
         lost as (select customer_id from before anti join now using (customer_id)),
         still_there as (
-            select distinct history.customer_id from history semi join node using (system, province, customer_key)
-            where recorded_to is null
+            select distinct customer_id from was_of where node is not null
         )
         select (select count(*) from now), (select count(*) from node), (select count(*) from group_id where minted),
             (select count(*) from lost semi join still_there using (customer_id)),

@@ -13,18 +13,37 @@ from pathlib import Path
 
 import duckdb
 
-from identity import golden, survivorship, versions
+from identity import folding, golden, survivorship, versions
 from store.duck import literal
+from store.tables import GOLDEN_ATTRIBUTES
 
+# A row's codes in comparable form follow from what it says; how far they are believed does not, nor does who its parent is.
 _INPUTS = """
 create or replace temp table golden_input as
-with given as (select customer_id, sum(hash(attribute, value, decision_id)) as digest from pinned group by customer_id),
-told as (
-    select component, sum(hash({columns})) as digest
-    from ({said}) join customer_group using (node) group by component
+with given as (
+    select customer_id, sum(hash(attribute, value, decision_id)) as digest from pinned group by customer_id
+), told as (
+    select component, sum(hash({columns})) as digest from source_row join customer_group using (node) group by component
+), doubted as (
+    select component, sum(hash(entity, source_key, code_trust.kind, trust)) as digest
+    from source_row join customer_group using (node)
+    join uscc_fold uscc on uscc.text = source_row.uscc
+    join code_trust on code_trust.kind = 'uscc' and code_trust.code = uscc.code
+    where trust in ('junk', 'contested') group by component
+    union all
+    select component, sum(hash(entity, source_key, code_trust.kind, trust))
+    from source_row join customer_group using (node)
+    join org_fold org on org.text = source_row.org_code
+    join code_trust on code_trust.kind = 'org_code' and code_trust.code = org.code
+    where trust in ('junk', 'contested') group by component
+), under as (
+    select component, sum(hash(system, province, customer_key, parent_id, place)) as digest
+    from parent_of join customer_group using (node) group by component
+), beside as (
+    select component, sum(digest) as digest from (from doubted union all from under) group by component
 )
-select component, customer_id, hash(customer_id, told.digest, given.digest) as digest
-from told join group_id using (component) left join given using (customer_id)
+select component, customer_id, hash(customer_id, told.digest, beside.digest, given.digest) as digest
+from told join group_id using (component) left join beside using (component) left join given using (customer_id)
 """
 _SETTLED = """
 create or replace temp table settled as
@@ -51,8 +70,8 @@ def find(connection: duckdb.DuckDBPyConnection, memory: Path | None) -> None:
     connection.execute(_NONE)
     if memory is None:
         return
-    columns = (*_ROW, *golden.READ_FROM)
-    connection.execute(_INPUTS.format(columns=", ".join(dict.fromkeys(columns)), said=golden.SAID))
+    columns = (*_ROW, *(name for name in GOLDEN_ATTRIBUTES if name not in golden.DERIVED))
+    connection.execute(_INPUTS.format(columns=", ".join(dict.fromkeys(columns))))
     versions.read_open(connection, golden.GOLDEN)
     file = _file_of(memory)
     if not file.exists():
@@ -80,7 +99,7 @@ def remember(connection: duckdb.DuckDBPyConnection, memory: Path) -> None:
 def _rules() -> str:
     """What tells one state of the rules from another: their source, what is declared, and how DuckDB hashes."""
     files = (Path(golden.__file__), Path(survivorship.__file__), survivorship.DEFAULT)
-    text = duckdb.__version__ + "".join(file.read_text(encoding="utf-8") for file in files)
+    text = duckdb.__version__ + folding.rules() + "".join(file.read_text(encoding="utf-8") for file in files)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -9,8 +9,9 @@ import networkx as nx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from identity import standing
 from identity.components import components
-from identity.crosswalk import RULES, assign
+from identity.crosswalk import RULES, assign, reason
 from identity.events import tell
 
 KEYS = [f"{system}/gd/{number}" for number in range(6) for system in ("billing", "crm")]
@@ -57,6 +58,8 @@ class Store:
             c.executemany("insert into edge values (?, ?, 'uscc', 'x')", tied[::-1] if backwards else tied)
         components(c, "node", "edge", "customer_group")
         assign(c)
+        c.execute(standing.NONE)
+        reason(c)
         tell(c, RULES, "1")
         self.events = c.execute("select customer_id, kind, other_id from identity_event_new order by all").fetchall()
         c.execute(f"""

@@ -1,4 +1,4 @@
-"""Golden records left as they are by a night's memory are those a run without it would leave."""
+"""Golden records and rows of the crosswalk left as they are by a night's memory are those a run without it would leave."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from scene import Scene, crosswalk
 from sqlalchemy import Engine, text
 
-from identity import settled
+from identity import settled, standing
 from identity.decisions import set_value, withdraw_value
 from identity.resolve import resolve
 
@@ -29,6 +29,21 @@ def left_out(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         remember(connection, memory)
 
     monkeypatch.setattr(settled, "remember", counted)
+    return counts
+
+
+@pytest.fixture
+def left_standing(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows of the crosswalk each run with a memory found to stand."""
+    counts: list[int] = []
+    find = standing.find
+
+    def counted(connection: duckdb.DuckDBPyConnection, memory: Path | None) -> None:
+        find(connection, memory)
+        if memory:
+            counts.extend(connection.execute("select count(*) from standing").fetchone() or ())
+
+    monkeypatch.setattr(standing, "find", counted)
     return counts
 
 
@@ -53,7 +68,7 @@ def versions(engine: Engine) -> list[tuple[object, ...]]:
     with engine.connect() as store:
         return [
             tuple(row)
-            for table in ("golden_customer", "golden_provenance")
+            for table in ("crosswalk", "identity_event", "customer_hierarchy", "golden_customer", "golden_provenance")
             for row in store.execute(text(f"select * from core.{table}")).all()
         ]
 
@@ -100,3 +115,38 @@ def test_a_memory_of_another_store_or_a_spoilt_one_settles_nothing(
     file.write_bytes(b"not parquet")
     night(store_engine, scene, tmp_path)
     assert left_out == [0, 2, 0]
+
+
+def test_only_records_with_another_link_or_customer_have_their_evidence_made_again(
+    store_engine: Engine, tmp_path: Path, left_standing: list[int]
+) -> None:
+    scene = firms()
+    night(store_engine, scene, tmp_path)
+    night(store_engine, scene, tmp_path)
+    scene.account("A1", "K1", NAMES[0], uscc=CODES[0])
+    night(store_engine, scene, tmp_path)
+    scene.group("G2", NAMES[1], uscc=CODES[2], industry="finance", day=1)
+    night(store_engine, scene, tmp_path)
+    scene.forget("customer", "crm", "C1")
+    night(store_engine, scene, tmp_path)
+    scene.crm("C1", NAMES[0], uscc=CODES[0], address="天河路1号", industry="ict", day=2)
+    scene.group("G2", NAMES[1], uscc=CODES[1], industry="finance", day=2)
+    night(store_engine, scene, tmp_path)
+    assert left_standing[:3] == [0, 6, 4]
+    assert all(0 < count < 7 for count in left_standing[3:])
+
+
+def test_a_memory_of_a_run_that_is_not_the_stores_last_lets_nothing_stand(
+    store_engine: Engine, tmp_path: Path, left_standing: list[int]
+) -> None:
+    scene = firms()
+    night(store_engine, scene, tmp_path)
+    scene.account("A1", "K1", NAMES[0], uscc=CODES[0])
+    resolve(store_engine, scene.into_store(store_engine))
+    scene.forget("account", "billing", "A1")
+    night(store_engine, scene, tmp_path)
+    [file] = tmp_path.glob("crosswalk-*.parquet")
+    file.write_bytes(b"not parquet")
+    night(store_engine, scene, tmp_path)
+    night(store_engine, scene, tmp_path)
+    assert left_standing == [0, 0, 0, 6]
