@@ -102,3 +102,21 @@ def payments(
         return
     show(found.ways, json_output=False, title="Payments by how they settle")
     show(suggested, json_output=False, title="For a person to decide", empty="none")
+
+
+@reconcile_app.command("assign")
+def assign_(  # noqa: PLR0917 (typer reads options off the signature)
+    payment: Annotated[str, typer.Argument(help="A payment that waits for a person.")],
+    bill: Annotated[str, typer.Argument(help="The bill it is of.")],
+    province: Annotated[str, typer.Option(help="The payment's province, for example gd.")],
+    by: Annotated[str, typer.Option("--by", help="Who decides, by name.")],
+    why: Annotated[str, typer.Option("--why", help="How they know.")],
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Say which bill a suggested payment is of: a request for billing, which is to name the bill."""
+    from pipeline import open_hub
+    from reconcile.settlement import assign
+
+    with errors_told(), open_hub() as hub:
+        outbox_id = assign(hub.engine, province, payment, bill, by=by, why=why)
+    show([{"outbox_id": outbox_id, "payment": payment, "bill": bill}], json_output=json_output, title="Asked of billing")

@@ -89,7 +89,7 @@ def act(
     Raises NotFound for an unknown break or system, NotAllowed where the break's state does not allow it, or nobody is named,
     or nothing said.
     """
-    person, words = _filled("--by", by), _filled("a reason", said)
+    person, words = filled("--by", by), filled("a reason", said)
     with alone(engine, "reconcile") as store:
         found = _open_version(store, break_id)
         after = _state_after(found, what)
@@ -97,7 +97,7 @@ def act(
             raise NotAllowed("a correction says what is to be changed, and nothing else does")
         changed: dict[str, object] = {"state": after}
         if what is Act.TAKE:
-            changed["owner"] = _filled("an owner", owner or person)
+            changed["owner"] = filled("an owner", owner or person)
         if what is Act.RETURN:
             changed |= {"due_at": _due_again(store), "returned": int(found["returned"]) + 1}
         seq = _new_version(store, break_id, changed)
@@ -108,7 +108,8 @@ def act(
         return Acted(break_id, what.value, after, now_is["owner"], now_is["due_at"], outbox_id)
 
 
-def _filled(name: str, words: str) -> str:
+def filled(name: str, words: str) -> str:
+    """What a person must say, trimmed. Raises NotAllowed where it is nothing or too much."""
     kept = words.strip()
     if not kept or len(kept) > MAX_TEXT:
         raise NotAllowed(f"{name} must be given, in at most {MAX_TEXT} characters")

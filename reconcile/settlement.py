@@ -10,19 +10,23 @@ Payments that name a bill of their account are `named`. Of the others, in this o
 wanted by no other payment), `parts` (N:1, all that is left of an account's payments is the balance of exactly one bill; or a pair
 of them is), `several` (1:N, one payment is the balance of all the account's bills that are left), `only` (the account owes one
 bill only: part or too much of it). The rest is in `suggested_settlement` (`province, payment_no, bill_no, place`), nearest
-balance first: a person decides.
+balance first: a person decides (`assign`), and billing is asked to name the bill.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 from sqlalchemy import Engine
 
-from hub.errors import NotFound
-from identity.extract import RECONCILE_COLUMNS, open_extract
+from hub.errors import NotAllowed, NotFound
+from identity.extract import RECONCILE_COLUMNS, open_extract, read_store
+from reconcile.life import filled
+from store import outbox
 from store.publication import current_publication
 
 PLACES = 3
@@ -133,6 +137,16 @@ qualify place <= {PLACES}
 """
 
 
+_PAYMENT = """
+select account_no, amount_fen from loose_payment where province = ? and payment_no = ?
+    and (province, payment_no) in (select (province, payment_no) from suggested_settlement)
+"""
+_BILLS = """
+select owing.bill_no from loose_payment payment join owing using (province, account_no)
+where payment.province = ? and payment.payment_no = ? order by owing.bill_no
+"""
+
+
 def settle(connection: duckdb.DuckDBPyConnection) -> None:
     """Makes `settled` and `suggested_settlement` from `core.payment` and `core.bill`."""
     connection.execute(_BEGIN)
@@ -148,7 +162,7 @@ class Settlements:
     """`ways`: payments and fen by province and `how`, every payment once; beside the ways above `misnamed` (names a bill that is
     not its account's), `suggested`, `advance` (no bill of the account is open), `reversal alone`.
 
-    `suggested`: a line a payment and bill that may be its own, nearest balance first.
+    `suggested`: a line a payment and bill that may be its own, nearest balance first; `asked_bill`: what a person assigned it to.
     """
 
     ways: list[dict[str, Any]]
@@ -167,11 +181,16 @@ select province, how, count(distinct payment_no) as payments, sum(amount_fen)::b
     where bill_no is not null and (province, payment_no) not in (select (province, payment_no) from settled)
 ) told group by province, how order by province, how
 """
+_ASKED = """
+select province, payload #>> '{rows,0,source_key}' as payment_no, payload #>> '{change,bill_no}' as asked_bill
+from hub.outbox where idempotency_key like 'settlement/%'
+"""
 _OFFERED = """
-select province, payment_no, payment.account_no, payment.amount_fen, bill_no, owing.balance_fen, place
+select province, payment_no, payment.account_no, payment.amount_fen, bill_no, owing.balance_fen, place, asked_bill
 from suggested_settlement
 join loose_payment payment using (province, payment_no)
 join owing using (province, bill_no)
+left join asked using (province, payment_no)
 order by payment.amount_fen desc, province, payment_no, place
 """
 
@@ -181,6 +200,44 @@ def published(engine: Engine) -> Settlements:
 
     Raises NotFound where nothing is published yet.
     """
+    with _settled(engine) as connection:
+        read_store(connection, "asked", _ASKED)
+        return Settlements(_rows(connection, _WAYS), _rows(connection, _OFFERED))
+
+
+def assign(engine: Engine, province: str, payment_no: str, bill_no: str, *, by: str, why: str) -> int:
+    """A person says which bill a suggested payment is of, an open one of its account: a request for billing, whose payment it is
+    to mend; until billing sends it so, it stays suggested. Returns the request's id.
+
+    Raises NotFound where the payment is none for a person to decide or the account owes no such bill, NotAllowed where somebody
+    asked already, or nobody is named or nothing said.
+    """
+    person, reason = filled("--by", by), filled("a reason", why)
+    with _settled(engine) as connection:
+        offered = connection.execute(_PAYMENT, [province, payment_no]).fetchone()
+        if offered is None:
+            known = "`bsshub reconcile payments` lists those that do"
+            raise NotFound(f"no payment {payment_no!r} of {province!r} waits for a person; {known}")
+        bills = [str(bill) for (bill,) in connection.execute(_BILLS, [province, payment_no]).fetchall()]
+    if bill_no not in bills:
+        raise NotFound(f"account {offered[0]} owes no bill {bill_no!r}; it owes: {', '.join(bills)}")
+    payload = {
+        "rows": [{"entity": "payment", "system": "billing", "province": province, "source_key": payment_no}],
+        "money_fen": int(offered[1]),
+        "change": {"bill_no": bill_no},
+        "reason": reason,
+    }
+    key = f"settlement/{province}/{payment_no}"
+    with engine.begin() as store:
+        asked = outbox.request(store, key=key, system="billing", province=province, kind="correction", payload=payload, by=person)
+        if asked is None:
+            raise NotAllowed(f"billing was asked about payment {payment_no} already; see `bsshub breaks requests`")
+    return asked
+
+
+@contextmanager
+def _settled(engine: Engine) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The tables of `settle`, of what is published."""
     with engine.connect() as connection:
         shown = current_publication(connection)
     if shown is None:
@@ -188,7 +245,7 @@ def published(engine: Engine) -> Settlements:
     columns = {name: RECONCILE_COLUMNS[name] for name in ("bill", "payment")}
     with open_extract(engine, shown.seq, columns) as extract:
         settle(extract.connection)
-        return Settlements(_rows(extract.connection, _WAYS), _rows(extract.connection, _OFFERED))
+        yield extract.connection
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:

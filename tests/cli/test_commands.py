@@ -210,6 +210,41 @@ def test_payments_are_told_by_how_they_settle_each_once(bsshub: Run, published: 
     assert "Payments by how they settle" in bsshub("reconcile", "payments").stdout
 
 
+def test_a_suggested_payment_is_assigned_once_by_a_person(published: Published) -> None:
+    hub = published.rig.copy_of(published.hub)
+    with hub.engine.begin() as store:
+        # A payment loses the bill it names and nearly all of its amount, and its account owes one more bill.
+        [(province, payment, account, bill)] = store.execute(text("""
+            update core.payment set bill_no = null, amount_fen = 1 from (
+                select province, payment_no, bill_no from portal_v1.payment
+                join portal_v1.bill using (province, bill_no, account_no) where amount_fen > 1 order by 1, 2 limit 1) named
+            where (payment.province, payment.payment_no) = (named.province, named.payment_no) and recorded_to is null
+            returning payment.province, payment.payment_no, account_no, named.bill_no""")).all()  # fmt: skip
+        last = "select max(bill_no) from core.bill where province = :gd"
+        store.execute(
+            text(f"update core.bill set account_no = :account where bill_no = ({last})"), {"account": account, "gd": province}
+        )
+    bsshub = runner(environment(hub, published.rig.connections))
+
+    def assign(*words: str, of: str = payment) -> Any:
+        return bsshub("reconcile", "assign", of, *words, "--province", province, "--by", "Li Si", "--why", "the payer said so")
+
+    def offered() -> set[tuple[str, str | None]]:
+        rows = json.loads(bsshub("reconcile", "payments", "--json").stdout)["suggested"]
+        of_it = [row for row in rows if (row["province"], row["payment_no"]) == (province, payment)]
+        return {(row["bill_no"], row["asked_bill"]) for row in of_it}
+
+    assert len(offered()) == 2
+    assert "waits for a person" in assign(bill, of="P0").stderr
+    assert f"account {account} owes no bill 'B0'" in assign("B0").stderr
+    [asked] = json.loads(assign(bill, "--json").stdout)
+    assert {said for _, said in offered()} == {bill}
+    assert "already" in assign(bill).stderr
+    [request, *_] = json.loads(bsshub("breaks", "requests", "--json").stdout)
+    assert (request["outbox_id"], request["target_system"], request["state"]) == (asked["outbox_id"], "billing", "pending")
+    assert request["payload"]["change"] == {"bill_no": bill}
+
+
 def test_a_new_code_lets_quarantined_rows_in_by_replay(
     published: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
