@@ -22,14 +22,14 @@ with recorded as (
     join node parent on parent.system = child.system and parent.province = child.province
         and parent.customer_key = child.parent_key
     where child.parent_key is not null
+), branch as (
+    select node, branch, place, case when uscc_reason in ('valid', 'pilot') then uscc end as uscc,
+        left(core, length(core) - length(branch)) as head
+    from record where branch <> ''
 ), office as (
     select record.node, customer_group.component, record.uscc, record.place, record.core as head
-    from record join customer_group using (node) where record.core is not null and coalesce(record.branch, '') = ''
-), branch as (
-    select record.node, customer_group.component, record.branch, record.place,
-        case when record.uscc_reason in ('valid', 'pilot') then record.uscc end as uscc,
-        left(record.core, length(record.core) - length(record.branch)) as head
-    from record join customer_group using (node) where coalesce(record.branch, '') <> ''
+    from (from record semi join branch on branch.head = record.core where coalesce(branch, '') = '') record
+    join customer_group using (node)
 ), by_code as (
     select branch.node, min(office.node), 'branch_code', 'carries the code of the office of its name; tail ' || any_value(branch)
     from branch join office on office.uscc = branch.uscc and office.head = branch.head group by branch.node

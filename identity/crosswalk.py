@@ -73,12 +73,12 @@ given as (
     select component, newest.number + row_number() over (order by component) as number
     from every, newest where component not in (select component from known)
 )
-select component, 'BC' || lpad(number::varchar, 8, '0') as customer_id, false as minted from known
+select component, number, 'BC' || lpad(number::varchar, 8, '0') as customer_id, false as minted from known
 union all
-select component, 'BC' || lpad(number::varchar, 8, '0'), true from given;
+select component, number, 'BC' || lpad(number::varchar, 8, '0'), true from given;
 
 create or replace table customer_of as
-select node, customer_id from customer_group join group_id using (component);
+select node, customer_id, number from customer_group join group_id using (component);
 """
 # Why each source customer is where it is: for each rule, the value shared and the first of those it is shared with. Text joined
 # place by place: an ordered aggregate of the same takes ten times as long, and memory that cannot be spilled (measured). A
@@ -122,8 +122,8 @@ def read_history(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def assign(connection: duckdb.DuckDBPyConnection) -> None:
-    """Makes `group_id` (`component, customer_id, minted`), `customer_of` (node → id), `home` (id → number, the node it was first
-    given to, where that is still there) and `past` (`history` by node) from `node`, `customer_group` and `history`."""
+    """Makes `group_id` (`component, customer_id, number, minted`), `customer_of` (node → id), `home` (id → number, the node it
+    was first given to, where that is still there) and `past` (`history` by node) from `node`, `customer_group`, `history`."""
     connection.execute(_IDS)
 
 
@@ -139,7 +139,8 @@ def reason(connection: duckdb.DuckDBPyConnection) -> None:
 def read_current(connection: duckdb.DuckDBPyConnection) -> None:
     """Makes `crosswalk_current`, the store's open rows with their evidence, of all source customers but those of `standing`."""
     known = connection.execute(
-        "select distinct 'BC' || lpad(number::varchar, 8, '0') from past anti join standing using (node) where is_open limit ?",
+        "select customer_id from home where number in (select number from past anti join standing using (node) where is_open) "
+        "limit ?",
         [NAMED_AT_ONCE + 1],
     ).fetchall()
     names = ", ".join(f"'{customer_id}'" for (customer_id,) in known)

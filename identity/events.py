@@ -17,16 +17,16 @@ from __future__ import annotations
 import duckdb
 
 _MOVES = """
-create or replace temp table was_of as
-select node, 'BC' || lpad(number::varchar, 8, '0') as customer_id from past where is_open;
-
-create or replace temp table old_id as select distinct customer_id from was_of;
+create or replace temp table was_of as select node, number from past where is_open;
+create or replace temp table old_id as
+select customer_id from home where number in (select number from was_of);
 create or replace temp table new_id as select customer_id from group_id;
 
 create or replace temp table mover as
-select node.node, node.system || '/' || node.province || '/' || node.customer_key as record, old.customer_id as was,
+select node.node, node.system || '/' || node.province || '/' || node.customer_key as record, home.customer_id as was,
     new.customer_id as now
-from was_of old join customer_of new on new.node = old.node and new.customer_id <> old.customer_id
+from was_of old join customer_of new on new.node = old.node and new.number <> old.number
+join home on home.number = old.number
 join node on node.node = old.node;
 
 create or replace temp table transfer as
@@ -46,7 +46,8 @@ with both_ways as (
     from mover
     join both_ways using (node)
     join node other on other.node = both_ways.other
-    left join was_of before on before.node = both_ways.other
+    left join was_of on was_of.node = both_ways.other
+    left join home before on before.number = was_of.number
     where before.customer_id is distinct from mover.was
 )
 select was, now, {{'a': a, 'b': b, 'rule': rule, 'value': value}} as cause from crossing
@@ -64,7 +65,8 @@ with reason as (
     left join node using (system, province, customer_key) left join customer_of new on new.node = node.node
 ), apart as (
     select a, said.with as b, said.rule as rule, said.value as value, was, a_now, new.customer_id as b_now
-    from reason join node on node.system || '/' || node.province || '/' || node.customer_key = said.with
+    from reason join node on node.system = split_part(said.with, '/', 1) and node.province = split_part(said.with, '/', 2)
+        and node.customer_key = substr(said.with, length(node.system) + length(node.province) + 3)
     join customer_of new on new.node = node.node
     where a_now <> new.customer_id
 ), sides as (
@@ -109,7 +111,7 @@ with joined as (
     where known.customer_id is null or came.customer_id not in (select customer_id from parted_from)
 ), retired as (
     select customer_id, 'retired', '', count(*), to_json({{'rule': 'records_gone'}})
-    from was_of anti join new_id using (customer_id)
+    from (from was_of join home using (number)) anti join new_id using (customer_id)
     where customer_id not in (select was from transfer) group by customer_id
 ), every as (from joined union all from parted_from union all from given union all from retired)
 select customer_id, kind, other_id, records,
@@ -119,9 +121,9 @@ from every
 
 
 def tell(connection: duckdb.DuckDBPyConnection, rules: str, model: str) -> None:
-    """Makes `identity_event_new` from the tables of `identity.crosswalk`, `edge` and `pair_decision`; and `was_of` (node → id
-    before; no node: gone), `old_id`, `new_id`. `rules`: SQL list of the rules, strongest first; `model`: version of the settings
-    the run linked by."""
+    """Makes `identity_event_new` from the tables of `identity.crosswalk`, `edge` and `pair_decision`; and `was_of` (node → the
+    number of its id before; no node: gone), `old_id`, `new_id`. `rules`: SQL list of the rules, strongest first; `model`: version
+    of the settings the run linked by."""
     connection.execute(_MOVES)
     connection.execute(_FOUND.format(rules=rules))
     connection.execute(_LOST.format(rules=rules))

@@ -23,36 +23,24 @@ KINDS = ("group_system", "branch_code", "branch_name")
 
 _EDGES = """
 create or replace table customer_edge as
-with said as (
-    select child, parent, kind, evidence, coalesce(nullif(list_position({kinds}, kind), 0), 99) as place from hierarchy_edge
-)
-select said.*, child_at.customer_id as child_id, parent_at.customer_id as parent_id,
-    child_node.system, child_node.province, child_node.customer_key,
-    child_node.system || '/' || child_node.province || '/' || child_node.customer_key as child_record,
-    parent_node.system || '/' || parent_node.province || '/' || parent_node.customer_key as parent_record
-from said
+select said.*, coalesce(nullif(list_position({kinds}, kind), 0), 99) as place,
+    child_at.customer_id as child_id, parent_at.customer_id as parent_id
+from hierarchy_edge said
 join customer_of child_at on child_at.node = said.child
 join customer_of parent_at on parent_at.node = said.parent
-join node child_node on child_node.node = said.child
-join node parent_node on parent_node.node = said.parent
-where child_at.customer_id <> parent_at.customer_id
+where child_at.number <> parent_at.number
 """
 _PARENTS = """
 create or replace table upward as
 with one as (
     select child_id, parent_id, min(place) as place, arg_min(kind, (place, kind)) as kind, count(*) as records,
-        list_transform(list_sort(list({{
-            'place': place, 'child': child_record, 'parent': parent_record, 'kind': kind, 'evidence': evidence
-        }})), lambda told: {{
-            'kind': told.kind, 'child': told.child, 'parent': told.parent, 'evidence': told.evidence
-        }}) as evidence
+        null::bigint as decision_id
     from customer_edge group by child_id, parent_id
 ), decided as (
-    select child_id, parent_id, place, kind, records, evidence from one
-    anti join pinned on pinned.attribute = 'parent_customer_id' and (pinned.customer_id, pinned.value) = (child_id, parent_id)
+    from one anti join pinned
+        on pinned.attribute = 'parent_customer_id' and (pinned.customer_id, pinned.value) = (child_id, parent_id)
     union all
-    select customer_id, value, {steward}, 'steward', 1,
-        [{{'kind': 'steward', 'child': customer_id, 'parent': value, 'evidence': 'decision ' || decision_id}}]
+    select customer_id, value, {steward}, 'steward', 1, decision_id
     from pinned where attribute = 'parent_customer_id' and value <> customer_id
 )
 select *, row_number() over (partition by child_id order by place, records desc, parent_id) = 1 as is_first from decided;
@@ -75,20 +63,46 @@ qualify row_number() over (partition by circle order by place desc, child_id des
 insert into signal
 select 'hierarchy_goes_round', null, null, null, 'customer ' || child_id from broken;
 
-create or replace table customer_hierarchy_new as
-select child_id, parent_id, kind, is_first and child_id not in (from broken) as is_parent, to_json(evidence)::varchar as evidence
-from upward;
+alter table upward add column is_parent boolean;
+update upward set is_parent = is_first and child_id not in (from broken);
 
 create or replace table parent_of as
 select child as node, system, province, customer_key, parent_id, min(place) as place
-from customer_edge join customer_hierarchy_new chosen using (child_id, parent_id)
-where chosen.is_parent group by all
+from customer_edge join (select child_id, parent_id from upward where is_parent) using (child_id, parent_id)
+join node on node.node = child group by all
+"""
+_TOLD = """
+create or replace table customer_hierarchy_new as
+with asked as (
+    from upward anti join standing_pair using (child_id, parent_id)
+), recorded as (
+    select child_id, parent_id, list_transform(list_sort(list({{
+        'place': edge.place,
+        'child': child.system || '/' || child.province || '/' || child.customer_key,
+        'parent': parent.system || '/' || parent.province || '/' || parent.customer_key,
+        'kind': edge.kind, 'evidence': edge.evidence
+    }})), lambda told: {{
+        'kind': told.kind, 'child': told.child, 'parent': told.parent, 'evidence': told.evidence
+    }}) as evidence
+    from customer_edge edge semi join asked using (child_id, parent_id)
+    join node child on child.node = edge.child join node parent on parent.node = edge.parent
+    group by child_id, parent_id
+)
+select child_id, parent_id, asked.kind, is_parent, to_json(case when decision_id is null then evidence else
+    [{{'kind': 'steward', 'child': child_id, 'parent': parent_id, 'evidence': 'decision ' || decision_id}}]
+    end)::varchar as evidence
+from asked left join recorded using (child_id, parent_id)
 """
 
 
 def hang(connection: duckdb.DuckDBPyConnection) -> None:
-    """Makes `customer_hierarchy_new` and `parent_of` (source customer → its customer's parent) from `hierarchy_edge`,
-    `customer_of` and `pinned`; adds to `signal`."""
+    """Makes `upward` (`child_id, parent_id, kind, is_parent, …`) and `parent_of` (source customer → its customer's parent) from
+    `hierarchy_edge`, `customer_of` and `pinned`; adds to `signal`."""
     kinds = "[" + ", ".join(f"'{kind}'" for kind in KINDS) + "]"
     connection.execute(_EDGES.format(kinds=kinds))
     connection.execute(_PARENTS.format(steward=STEWARD_PLACE))
+
+
+def tell(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes `customer_hierarchy_new` of `upward`, with the evidence of each edge, but for those of `standing_pair`."""
+    connection.execute(_TOLD.format())

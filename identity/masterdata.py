@@ -13,7 +13,7 @@ import duckdb
 from sqlalchemy import Connection, insert
 
 from hub.periods import now
-from identity import settled, standing
+from identity import hierarchy, settled, standing
 from identity.crosswalk import CROSSWALK, NAMED_AT_ONCE, RULES, assign, read_current, read_history, reason
 from identity.events import tell
 from identity.golden import GOLDEN, PROVENANCE, pin, survive
@@ -30,8 +30,8 @@ def derive(connection: duckdb.DuckDBPyConnection, model: str, memory: Path | Non
     """Makes what the store is to hold, as tables `NAME_new`, from `node`, `edge`, `customer_group`, the linker's other tables
     and what stewards decided. `model`: the version of the settings that linked. Reads ids and their history from the store.
 
-    With a `memory` the crosswalk's rows of `standing` and the golden records of `settled` are left out: the store holds them as
-    they are to be."""
+    With a `memory` rows of the crosswalk and the hierarchy (`standing`) and golden records (`settled`) are left out that the
+    store holds as they are to be."""
     read_history(connection)
     assign(connection)
     standing.find(connection, memory)
@@ -40,6 +40,8 @@ def derive(connection: duckdb.DuckDBPyConnection, model: str, memory: Path | Non
     tell(connection, RULES, model)
     pin(connection)
     hang(connection)
+    standing.find_pairs(connection, memory)
+    hierarchy.tell(connection)
     set_aside(connection)
     settled.find(connection, memory)
     survive(connection)
@@ -77,7 +79,9 @@ def _compare(connection: duckdb.DuckDBPyConnection) -> list[tuple[Versioned, Cha
     """Provenance is compared only of customers whose golden record, or the digest of their provenance in it, moved."""
     found = []
     for versioned in _WHOLE:
-        if versioned is not CROSSWALK:
+        if versioned is HIERARCHY:
+            standing.read_pairs(connection)
+        elif versioned is not CROSSWALK:
             read_open(connection, versioned)
         if versioned is GOLDEN:
             connection.execute("delete from golden_customer_current where customer_id in (select customer_id from settled)")
