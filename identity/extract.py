@@ -70,11 +70,18 @@ RECONCILE_COLUMNS: Mapping[str, tuple[str, ...]] = {
 # has the same, so that few are asked for. Read anew by each run into the task's own memory: numbers are few enough to be tried
 # one by one, so no digest of them is kept in a file.
 DERIVED: Mapping[tuple[str, str], str] = {
+    # Grouped once, by whole numbers, and not by each of the store's parallel workers anew.
     ("product", "service_digest"): """
-        select system, province, source_key, md5(service_no)::uuid as service_digest from core.product
-        where {visible} and (province, service_no) in (
-            select province, service_no from core.product where {visible} and service_no is not null
-            group by province, service_no having count(*) > 1)"""
+        with alike as materialized (
+            select hashtextextended(service_no, hashtext(province)) as h from core.product
+            where {visible} and service_no is not null group by h having count(*) > 1
+        )
+        select system, province, source_key, md5(service_no)::uuid as service_digest
+        from (
+            select system, province, source_key, service_no, count(*) over (partition by province, service_no) as held_by
+            from core.product
+            where {visible} and hashtextextended(service_no, hashtext(province)) in (select h from alike)
+        ) held where held_by > 1"""
 }
 
 # Of the work orders, by far the most numerous, only those that can disagree with their orders: the open ones, and all of an

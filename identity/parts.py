@@ -36,6 +36,8 @@ from store import duck
 LINEAGE = ("system", "province", "source_key", "batch_id", "row_no")
 STREAMS = 2
 """Entities and batches read at a time: one backend of the store alone is the bottleneck of a large one."""
+PARQUET = "format parquet, compression lz4_raw, dictionary_size_limit 1000"
+"""How parts are written. Keys are all different: a dictionary of them is given up after as many, not after a fifth of them."""
 ANEW_ABOVE = 10
 """Parts per hundred of a part's rows: a greater difference makes it anew."""
 
@@ -56,9 +58,7 @@ def read_store(connection: duckdb.DuckDBPyConnection, table: str, query: str, co
 
 def copy_store(connection: duckdb.DuckDBPyConnection, file: Path, query: str, constant: str = "") -> None:
     """Writes what the store answers as Parquet, streamed; `constant` columns, the same in every row, are not asked for."""
-    _from_store(
-        connection, f"copy (select {constant}* from {{query}}) to {duck.literal(file)} (format parquet)", query, file.stem
-    )
+    _from_store(connection, f"copy (select {constant}* from {{query}}) to {duck.literal(file)} ({PARQUET})", query, file.stem)
 
 
 def _from_store(connection: duckdb.DuckDBPyConnection, statement: str, query: str, what: str) -> None:

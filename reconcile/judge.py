@@ -31,6 +31,7 @@ create or replace table finding_raw (
     right_value varchar, money_fen bigint, cause varchar, holder varchar, holder_key varchar, refs varchar, owner varchar,
     due_at timestamptz, details varchar, undetermined boolean
 );
+create or replace table counted (base integer, province varchar, subjects bigint);
 create or replace table judged (rule_id varchar, province varchar, subjects bigint);
 """
 # A province whose feed never came holds no rows of it; that no break, or every break, is found there proves nothing. One whose
@@ -38,11 +39,11 @@ create or replace table judged (rule_id varchar, province varchar, subjects bigi
 _JUDGED = """
 insert into judged
 select '{rule_id}', province, sum(subjects) from (
-    select province, subjects from ({base}) union all select distinct province, 0 from kept where {mended}
+    select province, subjects from counted where base = {base} union all select distinct province, 0 from kept where {mended}
 ) based where {present} group by province
 """
 # Rules that look at the same rows count them once.
-_JUDGED_AS = "insert into judged select '{rule_id}', province, subjects from judged where rule_id = '{like}'"
+_COUNTED = "insert into counted select {number}, province, subjects from ({base})"
 _JUDGE = """
 insert into finding_raw
 select '{rule_id}', '{severity}', province, {month}, {subject}::varchar, left_value, right_value, money_fen, {cause},
@@ -90,10 +91,12 @@ def judge(connection: duckdb.DuckDBPyConnection, rules: Iterable[Rule], cycle: s
     """
     connection.execute(_TABLES)
     connection.execute(f"set variable night = date '{first_day(cycle).isoformat()}'")
-    counted: dict[tuple[str, frozenset[str]], str] = {}
+    bases: dict[str, int] = {}
     for rule in rules:
-        like = counted.setdefault((rule.base, frozenset(rule.needs)), rule.rule_id)
-        connection.execute(_base(rule) if like == rule.rule_id else _JUDGED_AS.format(rule_id=rule.rule_id, like=like))
+        if rule.base not in bases:
+            bases[rule.base] = len(bases)
+            connection.execute(_COUNTED.format(number=bases[rule.base], base=rule.base))
+        connection.execute(_judged(rule, bases[rule.base]))
         connection.execute(statement(rule, cycle))
     connection.execute(_FINDING)
     twice = connection.execute(_TWICE).fetchone()
@@ -101,10 +104,10 @@ def judge(connection: duckdb.DuckDBPyConnection, rules: Iterable[Rule], cycle: s
         raise InvariantBroken(f"rule {twice[0]} finds one subject twice in {twice[1]}: {twice[2]}", rule_id=twice[0])
 
 
-def _base(rule: Rule) -> str:
+def _judged(rule: Rule, base: int) -> str:
     present = [f"province in (select province from present where entity = '{name}')" for name in rule.needs]
     mended = "true" if rule.needs else "false"
-    return _JUDGED.format(rule_id=rule.rule_id, base=rule.base, mended=mended, present=" and ".join(present) or "true")
+    return _JUDGED.format(rule_id=rule.rule_id, base=base, mended=mended, present=" and ".join(present) or "true")
 
 
 def statement(rule: Rule, cycle: str) -> str:

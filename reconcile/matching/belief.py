@@ -96,14 +96,14 @@ def _settle(pairs: Candidates, strength: Any, to_right: Any, to_left: Any, steps
     return to_right, to_left
 
 
-def _send(others: Any, at: Any, strength: Any, received: Any, sent: Any) -> float:
+def _send(others: Any, at: Any, strength: Any, received: Any, sent: Any) -> Any:
     """Replaces the messages `sent` by those that follow from the ones `received`; how far any of them moved."""
-    farthest = 0.0
+    farthest = np.zeros(())
     for start in range(0, len(at), EDGES_AT_ONCE):
         some = slice(start, start + EDGES_AT_ONCE)
         free = 1 + np.maximum(others[at[some]] - strength[some] * received[some], 0)
         new = np.sqrt(sent[some] / free)
-        farthest = max(farthest, float(np.max(np.abs(new - sent[some]))))
+        farthest = np.maximum(farthest, np.max(np.abs(new - sent[some])))
         sent[some] = new
     return farthest
 
