@@ -109,6 +109,11 @@ class Page:
         return sum(1 for _, sums in self.sums for sum_ in sums if not sum_.balances)
 
     @property
+    def counted(self) -> int:
+        """Batches whose rows were counted: one that was not has no sums that could balance."""
+        return sum(1 for _, sums in self.sums for sum_ in sums if sum_.gate_rows)
+
+    @property
     def wrongs(self) -> Sequence[tuple[str, Said]]:
         """What does not add up, each with the section that shows it."""
         disagreeing = sum(1 for gate in self.gates if gate.disagreements)
@@ -121,11 +126,20 @@ class Page:
         return [(section, Said(f"{en}: {n}", f"{zh}：{n}")) for section, n, en, zh in all_ if n]
 
     @property
+    def not_current(self) -> int:
+        """Feeds that failed, did not come, were refused, or lag behind the published night."""
+        return sum(1 for feed in self.facts.feeds if feed["state"] != "current")
+
+    @property
     def verdict(self) -> str:
-        """`bad` where anything seen or found is wrong; `good` only where `verify` ran and found nothing."""
+        """`bad` where anything seen or found is wrong; `unknown` where `verify` was not run; `partial` where not every feed is
+        current; else `good`. Whether the systems agree with each other is not in it: that is what breaks say.
+        """
         if self.wrongs:
             return "bad"
-        return "unknown" if self.facts.findings is None else "good"
+        if self.facts.findings is None:
+            return "unknown"
+        return "partial" if self.not_current else "good"
 
 
 def number(row: Row, name: str) -> int:

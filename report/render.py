@@ -105,18 +105,15 @@ def environment() -> Environment:
 
 def _tiles(page: Page) -> Sequence[Tile]:
     facts = page.facts
-    current = sum(1 for feed in facts.feeds if feed["state"] == "current")
+    current = len(facts.feeds) - page.not_current
     newest = page.flows[0].equation if page.flows else None
     open_breaks, at_stake = total(facts.break_rules, "open"), total(facts.break_rules, "open_fen")
-    balanced = sum(len(sums) for _, sums in page.sums) - page.unbalanced
     return (
-        Tile(
-            f"{current}", f"/ {len(facts.feeds)}", Said("feeds current", "接口已到位"), "feeds", _tone(current < len(facts.feeds))
-        ),
+        Tile(f"{current}", f"/ {len(facts.feeds)}", Said("feeds current", "接口已到位"), "feeds", _tone(page.not_current > 0)),
         Tile(f"{newest.total if newest else 0:,}", "", Said("rows received, newest period", "最新账期收到行数"), "batches"),
         Tile(
-            f"{balanced}",
-            f"/ {balanced + page.unbalanced}",
+            f"{page.counted - page.unbalanced}",
+            f"/ {page.counted}",
             Said("batches balance", "批次平衡"),
             "batches",
             "bad" if page.unbalanced else "good",

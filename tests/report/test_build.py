@@ -130,9 +130,28 @@ def test_thousands_of_batches_leave_the_page_small(seeded: Engine, tmp_path: Pat
 def test_the_verdict_is_good_only_where_verify_ran(seeded: Engine) -> None:
     with seeded.connect() as connection:
         facts = read(connection, shown=500)
-    assert compose(facts, {}, []).verdict == "unknown"
-    assert compose(replace(facts, findings=[]), {}, []).verdict == "good"
-    assert compose(replace(facts, findings=["x"]), {}, []).verdict == "bad"
+    whole = replace(facts, feeds=[{**feed, "state": "current"} for feed in facts.feeds])
+    assert compose(whole, {}, []).verdict == "unknown"
+    assert compose(replace(whole, findings=[]), {}, []).verdict == "good"
+    assert compose(replace(whole, findings=["x"]), {}, []).verdict == "bad"
+
+
+@pytest.mark.parametrize("state", ["failed", "missing", "refused", "behind", "never"])
+def test_the_verdict_is_not_good_while_a_feed_is_not_there(seeded: Engine, state: str) -> None:
+    with seeded.connect() as connection:
+        facts = read(connection, shown=500, findings=[])
+    first, *others = ({**feed, "state": "current"} for feed in facts.feeds)
+    page = compose(replace(facts, feeds=[{**first, "state": state}, *others]), {}, [])
+    assert page.verdict == "partial"
+    assert "Feeds not current: 1 of 26" in render(page)
+
+
+def test_a_batch_that_was_not_counted_is_not_said_to_balance(seeded: Engine) -> None:
+    with seeded.connect() as connection:
+        page = compose(read(connection, shown=500), {}, [])
+    uncounted = sum(batch["received"] is None for batch in page.facts.batches)
+    assert (uncounted, page.counted) == (1, len(page.facts.batches) - 1)
+    assert f"{page.counted} <small>/ {page.counted}</small>" in render(page)
 
 
 def test_data_docs_are_copied_without_anything_that_reaches_out(gx_page: Path, tmp_path: Path) -> None:
