@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cli.folders import writable
 from cli.identity_preview import history, preview
 from cli.output import as_json, console, errors_told, show
 
@@ -17,7 +18,9 @@ identity_app.command()(history)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Files = Annotated[list[Path], typer.Argument(help="CSV (UTF-8 or GB18030) or workbook; columns id, name and any other known.")]
-Out = Annotated[Path, typer.Option(help="Folder for pairs.csv, clusters.csv, hierarchy.csv, records.csv and summary.json.")]
+Out = Annotated[
+    Path, typer.Option(callback=writable, help="Folder for pairs.csv, clusters.csv, hierarchy.csv, records.csv and summary.json.")
+]
 SettingsFile = Annotated[Path | None, typer.Option("--settings", help="Another settings file than the one in force.")]
 
 
@@ -69,7 +72,9 @@ def score(
 
 @identity_app.command()
 def train(  # noqa: PLR0917 (typer reads options off the signature)
-    out: Annotated[Path, typer.Option(help="Folder for settings.json, frequencies-VERSION.csv and splink-VERSION.json.")],
+    out: Annotated[
+        Path, typer.Option(callback=writable, help="Folder for settings.json, frequencies-VERSION.csv and splink-VERSION.json.")
+    ],
     version: Annotated[str, typer.Option(help="Version the new model is to bear.")],
     customers: Annotated[int, typer.Option(help="Firms of the simulated world to learn from.", min=100)] = 3000,
     seed: Annotated[int, typer.Option(help="Seed of that world and of the sampling.")] = 7,

@@ -10,6 +10,7 @@ import typer
 
 from cli.breaks import breaks_app
 from cli.filters import FeedFilter, PeriodFilter, ProvinceFilter, StateFilter
+from cli.folders import writable
 from cli.identity import identity_app
 from cli.output import as_json, console, errors_told, show
 from cli.periods import periods_app
@@ -244,7 +245,9 @@ def expire(
 
 
 @app.command()
-def report(out: Annotated[Path | None, typer.Option(help="Where to write it; default .bsshub/report.")] = None) -> None:
+def report(
+    out: Annotated[Path | None, typer.Option(callback=writable, help="Where to write it; default .bsshub/report.")] = None,
+) -> None:
     """The auditors' pages, with what `verify` finds."""
     from pipeline import open_hub, verify_store, write_report
 

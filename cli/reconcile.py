@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from cli.folders import writable
 from cli.output import as_json, console, errors_told, show
 
 reconcile_app = typer.Typer(no_args_is_help=True)
@@ -46,7 +47,7 @@ def try_(  # noqa: PLR0917 (typer reads options off the signature)
     left: Extract,
     right: Extract,
     ids: Ids,
-    out: Annotated[Path, typer.Option(help="The folder the lists are written to.")],
+    out: Annotated[Path, typer.Option(callback=writable, help="The folder the lists are written to.")],
     key: Keys = None,
     amount: AmountColumn = None,
     date: DateColumn = None,

@@ -25,4 +25,10 @@ def create_statements(name: str) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write("\n\n".join(create_statements(sys.argv[1])) + "\n")
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m store.ddl TABLE, for example core.account")
+    try:
+        statements = list(create_statements(sys.argv[1]))
+    except NotFound as error:
+        sys.exit(error.message)
+    sys.stdout.write("\n\n".join(statements) + "\n")

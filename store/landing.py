@@ -18,7 +18,7 @@ from typing import IO, Any
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from hub.errors import NotFound
+from hub.errors import FixConnection, NotFound
 from schemas.batch import LandedObject
 
 READ_BYTES = 1 << 22
@@ -27,16 +27,27 @@ PART_LIFETIME = timedelta(days=1)
 
 
 class Landing:
-    """Keeps objects under their SHA-256; the same bytes are kept once. Implements `adapters.protocol.LandingSink`."""
+    """Keeps objects under their SHA-256; the same bytes are kept once. Implements `adapters.protocol.LandingSink`.
+
+    Raises FixConnection for a URL whose protocol nobody knows, or whose driver is not installed.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
-        fs, root = fsspec.core.url_to_fs(url)
+        try:
+            fs, root = fsspec.core.url_to_fs(url)
+        except ImportError as error:
+            raise _unopened(url, str(error)) from None
+        except ValueError:  # its text may hold the URL, and that a key
+            raise _unopened(url, "no such protocol, or no such address of one; file:///FOLDER always is one") from None
         self._fs: Any = fs
         self._root: str = root.rstrip("/")
 
     def put(self, name: str, chunks: Iterable[bytes]) -> LandedObject:
         """Writes the chunks aside while hashing them, then renames: a kill leaves a nameless part, never half an object."""
+        if isinstance(self._fs, LocalFileSystem):
+            # People's data as it came: its owner's alone to read.
+            Path(self._root).mkdir(parents=True, exist_ok=True, mode=0o700)
         self._fs.makedirs(f"{self._root}/part", exist_ok=True)
         self._clear_parts()
         part = f"{self._root}/part/{uuid.uuid4().hex}"
@@ -113,6 +124,10 @@ class Landed:
         with self._fs.open(self._path, "rb") as file:
             file.seek(offset)
             return bytes(file.read(length))
+
+
+def _unopened(url: str, why: str) -> FixConnection:
+    return FixConnection(f"BSSHUB_LANDING_URL: {url.partition(':')[0]}:// cannot be opened: {why}")
 
 
 def _write(file: IO[bytes], chunks: Iterable[bytes]) -> tuple[str, int]:

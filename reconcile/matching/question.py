@@ -15,6 +15,8 @@ MONEY_DIGITS = 6
 """Decimals of money kept exactly: amounts are integers of 10^-6 of the currency's unit."""
 
 MOST_SHARE = Decimal("0.9")
+BELOW_AMOUNT, MOST_DAYS = 10**12, 36_525
+"""No amount that is read is larger, and no two dates that agree are a century apart."""
 _TOLERANCES = "an amount (0.05), a share of the larger amount (0.5%), days (3d); several are separated by commas"
 _SPLIT = re.compile(r"\s*[,;]\s*")
 
@@ -102,6 +104,10 @@ def tolerance_of(words: Sequence[str], days: int | None = None) -> Tolerance:
             raise HubError(f"no tolerance {word!r}; allowed: {_TOLERANCES}")
     if share > MOST_SHARE:
         raise HubError(f"a tolerance of {share * 100:f}% allows nearly everything; allowed: at most {MOST_SHARE:.0%}")
+    if amount >= BELOW_AMOUNT:
+        raise HubError(f"a tolerance of {amount} is larger than any amount; allowed: less than {BELOW_AMOUNT:,}")
+    if in_days > MOST_DAYS:
+        raise HubError(f"a tolerance of {in_days} days allows any two dates; allowed: at most {MOST_DAYS:,} days")
     return Tolerance(amount, share, in_days)
 
 
