@@ -228,19 +228,22 @@ def verify(json_output: Json = False) -> None:
 @app.command()
 def expire(
     before: Annotated[str, typer.Option(help="What landed before this day, YYYYMMDD (Shanghai date).")],
+    by: Annotated[str, typer.Option("--by", help="Who decides, by name.")],
     reason: Annotated[str, typer.Option(help="Why the bytes go; kept for the auditors.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
     json_output: Json = False,
 ) -> None:
-    """Remove landed bytes that nothing but proof needs any more: rows and digests stay, `verify` says expired, not tampered."""
+    """Remove landed bytes that nothing but proof needs any more: rows and digests stay, and `verify` does not miss the bytes."""
     from hub.periods import check_kind, starts_at
     from pipeline import open_hub
     from store import retention
 
     with errors_told(), open_hub() as hub:
-        objects = retention.due(hub.engine, hub.landing, starts_at(check_kind(before, "daily")))
-        if not dry_run:
-            retention.expire(hub.engine, hub.landing, [row["sha256"] for row in objects], reason)
+        day = starts_at(check_kind(before, "daily"))
+        if dry_run:
+            objects = retention.due(hub.engine, hub.landing, day)
+        else:
+            objects = retention.expire(hub.engine, hub.landing, day, by=by, reason=reason)
     show(objects, json_output=json_output, title="Would go" if dry_run else "Expired")
 
 

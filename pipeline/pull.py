@@ -13,7 +13,7 @@ from pipeline.cutoff import Instance
 from pipeline.hub import Hub
 from schemas.batch import Delivery
 from schemas.contracts import contract_of
-from store import ledger, order
+from store import ledger, order, retention
 from store.attempts import Attempt, attempt
 
 
@@ -54,6 +54,7 @@ def _fetch(hub: Hub, asked: Instance) -> tuple[Delivery, ...]:
 
 def _receive(hub: Hub, asked: Instance, delivery: Delivery, trying: Attempt) -> None:
     with hub.engine.begin() as connection:
+        retention.hold(connection, hub.landing, delivery)
         batch = ledger.receive(connection, asked.contract, asked.province, asked.period, delivery)
     trying.batch_ids.append(batch.batch_id)
 
@@ -67,6 +68,7 @@ def _keep_what_landed(hub: Hub, asked: Instance, error: RefuseDelivery | FixCont
     wrong = error.facts.get("delivery")
     if isinstance(wrong, Delivery):
         with hub.engine.begin() as connection:
+            retention.hold(connection, hub.landing, wrong)
             batch = ledger.record_landed(connection, asked.contract, asked.province, asked.period, wrong)
             if batch.state in {"landed", "refused"}:
                 ledger.record_refusal(connection, batch.batch_id, code_of(error), error.message)

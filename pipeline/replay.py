@@ -6,7 +6,7 @@ from hub.errors import NotFound
 from pipeline.gate import gate
 from pipeline.hub import Hub
 from pipeline.load import load
-from store import ledger
+from store import ledger, retention
 
 
 def replay(hub: Hub, batch_id: int) -> list[dict[str, object]]:
@@ -21,6 +21,7 @@ def replay(hub: Hub, batch_id: int) -> list[dict[str, object]]:
         if gone:
             raise NotFound(f"batch {batch_id}: landing no longer holds {', '.join(gone)}", batch_id=batch_id)
         again = first.delivery.model_copy(update={"replay_of": batch_id})
+        retention.hold(connection, hub.landing, again.model_copy(update={"companions": ()}))
         made = ledger.receive(connection, first.contract, first.province, first.period, again)
     [judged] = gate(hub, [made.batch_id])
     [counts] = load(hub, [made.batch_id])

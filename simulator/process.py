@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ending = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ending.set())
-    options.home.mkdir(parents=True, exist_ok=True)
+    options.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     ready = options.home / READY_FILE
     ready.unlink(missing_ok=True)
     world = World(seed=options.seed, customers=options.customers, dirt=DIRT[options.dirt])

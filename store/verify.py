@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, select, text
 
 from hub.errors import HubError
-from store import duck, ledger, tables
+from store import duck, ledger, retention, tables
 from store.checks_core import check_history, check_rows
 from store.checks_landing import check_landing
 from store.checks_ledger import check_accounts, check_chain, check_clock, check_order
@@ -43,7 +43,7 @@ def verify(engine: Engine, landing: Landing, restage: Restage) -> list[Finding]:
             *check_reconciliation(connection),
         ]
         batches = _batches(connection)
-        expired = frozenset(connection.execute(select(tables.tombstone.c.sha256)).scalars())
+        expired = retention.expired(connection)
     unreadable, landed = check_landing(landing, batches, expired)
     findings += landed
     findings += _check_against_landing(engine, [batch for batch in batches if batch.batch_id not in unreadable], restage)

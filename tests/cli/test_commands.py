@@ -11,12 +11,14 @@ import typer.main
 from sqlalchemy import text
 
 from cli.main import app
+from hub.periods import starts_at
 from quality.rules import checks_of
 from schemas.codes import CODE_TABLES, Code
 from schemas.contract import Contract
 from schemas.contracts import CONTRACTS
 from simulator import faults
 from simulator.layouts import BILL_ITEM
+from store import retention
 from tests.cli.conftest import Run, environment, runner, runner_of
 from tests.e2e.published import Published
 from tests.e2e.spoilt import MONTH, NIGHT, batches, personal_values, private_drop, quarantined
@@ -153,10 +155,14 @@ def test_verify_ends_with_one_and_names_what_it_found(bsshub: Run, published: Pu
     assert subject in " ".join(shown.stdout.split())
 
 
-def test_expired_bytes_are_gone_by_decision_and_the_store_is_sound(published: Published) -> None:
+def test_expired_bytes_are_gone_by_decision_and_the_store_is_sound(
+    published: Published, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hub = published.rig.copy_of(published.hub)
     bsshub = runner(environment(hub, published.rig.connections))
-    words = ("expire", "--before", "20991231", "--reason", "contract over", "--json")
+    words = ("expire", "--before", "20991231", "--by", "Li Si", "--reason", "contract over", "--json")
+    assert "has not begun" in bsshub(*words).stderr
+    monkeypatch.setattr(retention, "now", lambda: starts_at("21000101"))
     would = json.loads(bsshub(*words, "--dry-run").stdout)
     assert would
     assert all(hub.landing.holds(row["sha256"]) for row in would)
@@ -165,7 +171,7 @@ def test_expired_bytes_are_gone_by_decision_and_the_store_is_sound(published: Pu
     sound = bsshub("verify", "--json")
     assert (sound.exit_code, json.loads(sound.stdout)) == (0, [])
     assert json.loads(bsshub(*words).stdout) == []
-    wrong = bsshub("expire", "--before", "202603", "--reason", "contract over")
+    wrong = bsshub("expire", "--before", "202603", "--by", "Li Si", "--reason", "contract over")
     assert (wrong.exit_code, "is not daily" in wrong.stderr) == (1, True)
 
 

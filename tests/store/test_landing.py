@@ -30,6 +30,11 @@ def test_bytes_come_back_as_they_went(landing: Landing) -> None:
         assert path.read_bytes() == b"onetwo"
 
 
+def test_only_its_owner_reads_what_landed(tmp_path: Path) -> None:
+    Landing((tmp_path / "landing").as_uri()).put("a.dat", [b"13800000000"])
+    assert (tmp_path / "landing").stat().st_mode & 0o777 == 0o700
+
+
 def test_an_empty_object_is_an_object(landing: Landing) -> None:
     item = landing.put("empty.dat", [])
     assert item.bytes == 0

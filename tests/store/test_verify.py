@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
+from hub.periods import now
 from schemas.batch import Kind
 from store import sequence
 from store.landing import Landing
@@ -124,13 +125,13 @@ def test_one_changed_byte_of_a_landed_object_is_named(full: TestStore) -> None:
 
 
 def test_bytes_that_are_gone_are_a_finding_unless_retention_took_them(full: TestStore) -> None:
-    digest, path = landed(full)
+    _, path = landed(full)
     kept = path.read_bytes()
     path.unlink()
     (found,) = findings(full)
     assert "no tombstone" in found.detail
     path.write_bytes(kept)
-    expire(full.engine, full.landing, [digest], "older than the contract keeps")
+    expire(full.engine, full.landing, now(), by="Li Si", reason="older than the contract keeps")
     assert not path.exists()
     assert findings(full) == []
 
