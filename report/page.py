@@ -178,6 +178,8 @@ def by_period(batches: Sequence[Row]) -> list[tuple[str, list[Row]]]:
 
 
 def flow(period: str, batches: Sequence[Row]) -> Flow:
+    """Of the deliveries that stand: a row that was sent again was received once."""
+    batches = [row for row in batches if row["stands"]]
     return Flow(period, Equation(total(batches, "received"), tuple(total(batches, part) for part in GATE_PARTS)))
 
 

@@ -29,7 +29,8 @@ def feeds(bind: Bind) -> list[Record]:
     """Every contract in every province, also those never pulled, in the contracts' order.
 
     `state`: never, missing (the cut-off named the expected period), refused (the newest delivery, and none loaded for it), failed
-    (the newest attempt), working (landed or gated, not loaded), behind (older than what the published cycle asks for), current.
+    (the newest attempt, of a period newer than the last one loaded), working (landed or gated, not loaded), behind (older than
+    what the published cycle asks for), current.
     """
     instances = [(contract, province) for contract in contracts.CONTRACTS.values() for province in PROVINCES]
     known = rows(
@@ -70,7 +71,10 @@ def batches(
     state: str | None = None,
     limit: int | None = 50,
 ) -> list[Record]:
-    """Batches, newest first, with the parts of invariant 1 in rows and in fen. Parts are None until the step that fills them."""
+    """Batches, newest first, with the parts of invariant 1 in rows and in fen. Parts are None until the step that fills them.
+
+    `stands`: its rows are what the feed says of the period (`sql.STANDING`); what was sent again does not count twice.
+    """
     found = rows(bind, sql.BATCHES, feed=_known(feed), province=province, period=period, state=state, limit=limit)
     return [row | {"refusal": _told(row["refusal"])} for row in found]
 
@@ -88,7 +92,7 @@ def _meaning(row: Record) -> str:
 
 
 def quarantine_by_reason(bind: Bind) -> list[Record]:
-    """Quarantined rows by feed, province, record error code and rule; most rows first."""
+    """Quarantined rows by feed, province, record error code and rule, of the deliveries that stand; most rows first."""
     return rows(bind, sql.QUARANTINE_BY_REASON)
 
 

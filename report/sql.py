@@ -10,7 +10,7 @@ with instance as (
     select distinct on (system, feed, province) system, feed, province, period, state
     from audit.batch order by system, feed, province, batch_id desc
 ), newest_attempt as (
-    select distinct on (system, feed, province) system, feed, province, step, outcome, started_at
+    select distinct on (system, feed, province) system, feed, province, period, step, outcome, started_at
     from audit.attempt where feed is not null order by system, feed, province, attempt_id desc
 ), named as (
     select system, feed, province, max(period) as period
@@ -22,7 +22,9 @@ select s.expected_period, s.last_period, a.step as last_step,
     case
         when n.period >= coalesce(s.expected_period, '') then 'missing'
         when b.state = 'refused' and b.period > coalesce(s.last_period, '') then 'refused'
-        when a.outcome = 'failed' then 'failed'
+        when a.outcome = 'failed' and a.period >= coalesce(s.last_period, '') and not exists (
+            select from audit.batch l where (l.system, l.feed, l.province, l.period) = (i.system, i.feed, i.province, a.period)
+                and l.state in ('loaded', 'superseded')) then 'failed'
         when b.state in ('landed', 'gated') then 'working'
         when s.last_period is null then 'never'
         when s.last_period < case i.kind when 'daily' then cast(:daily as text) else cast(:monthly as text) end then 'behind'
@@ -36,13 +38,23 @@ left join named n using (system, feed, province)
 order by i.position
 """
 
-BATCHES = """
+STANDING = """
+select distinct on (system, feed, province, period, of_base) batch_id
+from (select *, case when kind like 'correction%' then batch_id else 0 end as of_base from audit.batch) came
+where received is not null and state <> 'superseded'
+order by system, feed, province, period, of_base, state = 'refused', batch_id desc
+"""
+"""The deliveries whose rows are what a feed says of a period: the newest that was counted, a refused one only where nothing else
+came, and every correction. What was pulled or sent again repeats the rows of the one before."""
+
+BATCHES = f"""
 select batch_id, system || '.' || feed as feed, province, period, kind, resend, state,
     refusal_code || ': ' || coalesce(refusal_reason, '') as refusal,
     received, accepted, quarantined, duplicate, refused,
     received_fen, accepted_fen, quarantined_fen, duplicate_fen, refused_fen, unreadable,
     inserted, updated, unchanged, stale, deleted, vanished,
-    inserted_fen, updated_fen, unchanged_fen, stale_fen, deleted_fen, declared_rows, objects, landed_at, loaded_at
+    inserted_fen, updated_fen, unchanged_fen, stale_fen, deleted_fen, declared_rows, objects, landed_at, loaded_at,
+    batch_id in ({STANDING}) as stands
 from audit.batch
 where (cast(:feed as text) is null or system || '.' || feed = :feed)
     and (cast(:province as text) is null or province = :province)
@@ -63,11 +75,11 @@ order by batch_id desc, row_no
 limit :limit
 """
 
-QUARANTINE_BY_REASON = """
+QUARANTINE_BY_REASON = f"""
 select system || '.' || feed as feed, province, reason, rule_id, count(*) as "rows", count(distinct batch_id) as batches,
     max(period) as newest_period
 from audit.quarantine
-where outcome = 'quarantined'
+where outcome = 'quarantined' and batch_id in ({STANDING})
 group by system, feed, province, reason, rule_id
 order by "rows" desc, feed, province, reason, rule_id
 """

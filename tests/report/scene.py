@@ -70,7 +70,8 @@ def add_batch(connection: Connection, feed_id: str, province: str, period: str, 
             for r, s, c, q, g in results
         ],
     )
-    add_quarantine(connection, batch_id, contract.unit)
+    if values["quarantined"]:  # a refused batch leaves no row in quarantine
+        add_quarantine(connection, batch_id, contract.unit)
     for offset, step in enumerate(("pull", "gate", "load")):
         add_attempt(connection, step, feed_id, province, period, at + timedelta(seconds=5 * offset), "done", [batch_id])
     return batch_id

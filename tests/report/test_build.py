@@ -146,6 +146,17 @@ def test_the_verdict_is_not_good_while_a_feed_is_not_there(seeded: Engine, state
     assert "Feeds not current: 1 of 26" in render(page)
 
 
+def test_rows_received_of_a_period_do_not_grow_when_a_delivery_is_sent_again(seeded: Engine) -> None:
+    def received() -> dict[str, int]:
+        with seeded.connect() as connection:
+            return {flow.period: flow.equation.total for flow in compose(read(connection, shown=500), {}, []).flows}
+
+    before = received()
+    with seeded.begin() as connection:
+        add_batch(connection, "crm.customer", "gd", "20260314", 1, resend=1, content_digest="again")
+    assert received() == before
+
+
 def test_a_batch_that_was_not_counted_is_not_said_to_balance(seeded: Engine) -> None:
     with seeded.connect() as connection:
         page = compose(read(connection, shown=500), {}, [])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import Engine
 
@@ -10,7 +12,7 @@ from hub.errors import NotFound
 from report import queries
 from report.page import GATE_PARTS, LOAD_PARTS, number
 from schemas.contracts import CONTRACTS
-from tests.report.scene import LOUD, MISSING_FEED, PERSONAL, REFUSED_FEED
+from tests.report.scene import LOUD, MISSING_FEED, PERSONAL, REFUSED_FEED, T0, add_attempt, add_batch
 
 
 def test_feeds_lists_every_instance_in_contract_order_even_in_an_empty_store(store_engine: Engine) -> None:
@@ -35,6 +37,21 @@ def test_a_feed_that_lags_behind_the_published_cycle_is_behind(seeded: Engine) -
     states = {(row["feed"], row["province"]): row["state"] for row in queries.feeds(seeded)}
     assert states["crm.customer", "gd"] == "behind"
     assert states["crm.customer", "js"] == "current"
+
+
+@pytest.mark.parametrize(
+    ("period", "loaded", "state"),
+    [("20260313", True, "current"), ("20260314", True, "current"), ("20260314", False, "failed"), ("20260315", True, "failed")],
+)
+def test_a_failed_try_of_what_is_loaded_already_leaves_a_feed_current(
+    seeded: Engine, period: str, loaded: bool, state: str
+) -> None:
+    with seeded.begin() as connection:
+        add_attempt(connection, "pull", "crm.customer", "gd", period, T0 + timedelta(days=3), "failed", [])
+        if not loaded:
+            connection.exec_driver_sql("update hub.batch set state = 'refused' where feed = 'customer' and period = '20260314'")
+    states = {(row["feed"], row["province"]): row["state"] for row in queries.feeds(seeded)}
+    assert states["crm.customer", "gd"] == state
 
 
 def test_batches_balance_and_filters_narrow_them(seeded: Engine) -> None:
@@ -71,6 +88,31 @@ def test_quarantine_says_where_and_why_but_never_what(seeded: Engine) -> None:
 def test_quarantine_by_reason_counts_quarantined_rows_not_duplicates(seeded: Engine) -> None:
     summed = sum(number(row, "rows") for row in queries.quarantine_by_reason(seeded))
     assert summed == sum(row["outcome"] == "quarantined" for row in queries.quarantine(seeded, limit=None)) > 0
+
+
+def test_rows_pulled_again_are_counted_once_and_those_of_a_correction_beside_them(seeded: Engine) -> None:
+    def counted() -> int:
+        return sum(number(row, "rows") for row in queries.quarantine_by_reason(seeded))
+
+    before = counted()
+    with seeded.begin() as connection:
+        add_batch(connection, "crm.customer", "gd", "20260314", 1, resend=1, content_digest="again")
+        add_batch(connection, "billing.bill", "gd", "202602", 0, resend=1, state="superseded", content_digest="older")
+    assert counted() == before
+    with seeded.begin() as connection:
+        add_batch(connection, "billing.bill", "gd", "202602", 0, kind="correction_insert", content_digest="more")
+    assert counted() == before + 6
+    resent = queries.batches(seeded, feed="crm.customer", province="gd", period="20260314")
+    assert [row["stands"] for row in resent] == [True, False]
+
+
+def test_a_refused_or_uncounted_delivery_does_not_stand_for_the_loaded_one_before_it(seeded: Engine) -> None:
+    words = {"feed": "crm.customer", "province": "gd", "period": "20260314"}
+    with seeded.begin() as connection:
+        add_batch(connection, "crm.customer", "gd", "20260314", 1, resend=1, state="refused", content_digest="bad")
+        add_batch(connection, "crm.customer", "gd", "20260314", 1, resend=2, state="landed", received=None, content_digest="new")
+    assert [row["stands"] for row in queries.batches(seeded, **words)] == [False, False, True]
+    assert [row["stands"] for row in queries.batches(seeded, feed=REFUSED_FEED, province="gd", state="refused")] == [True]
 
 
 def test_breaks_are_those_of_the_current_publication(seeded: Engine) -> None:
