@@ -19,7 +19,7 @@ from identity.events import tell
 from identity.golden import GOLDEN, PROVENANCE, pin, survive
 from identity.hierarchy import HIERARCHY, hang
 from identity.review import REVIEW, SIGNALS, set_aside
-from identity.versions import Changes, Versioned, copy_in, find_changes, read_open, write_changes
+from identity.versions import Changes, Versioned, copy_in, find_changes, made_anew, read_open, write_changes
 from store import journal, sequence, tables
 
 _WHOLE = (CROSSWALK, HIERARCHY, REVIEW, SIGNALS, GOLDEN)
@@ -70,7 +70,8 @@ def write(store: Connection, connection: duckdb.DuckDBPyConnection, run: Run) ->
     query = (
         f"select {', '.join(_EVENT_COLUMNS)}, {seq} as recorded_from from identity_event_new order by customer_id, kind, other_id"
     )
-    copy_in(store, connection, query, "core.identity_event", (*_EVENT_COLUMNS, "recorded_from"))
+    anew = made_anew(store, "core.identity_event")
+    copy_in(store, connection, query, "core.identity_event", (*_EVENT_COLUMNS, "recorded_from"), anew=anew)
     _note(store, connection, seq, run)
     return seq
 

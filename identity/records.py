@@ -115,8 +115,10 @@ def make(connection: duckdb.DuckDBPyConnection, memory: Path | None = None) -> N
     `memory`: see `identity.folding.fold_all`."""
     folding.fold_all(connection, _TEXTS, memory)
     connection.execute(_DESCRIBED_TWICE)
-    several = _FOLDED.format(said="(from said semi join described_twice using (node))")
-    connection.execute(f"create or replace table folded_row as {several}")
+    [(several,)] = connection.execute("select count(*) from described_twice").fetchall()
+    # Where none is described in several ways, the joins need not be made ready.
+    ways = "(from said semi join described_twice using (node))" if several else "(from said limit 0)"
+    connection.execute(f"create or replace table folded_row as {_FOLDED.format(said=ways)}")
     _vote(connection)
     connection.execute(_REACHED)
     for column in ("phone", "place_of_work"):

@@ -23,6 +23,13 @@ MEMORY_LIMIT = "2GB"
 """DuckDB's part of the 3 GB a run may take: with half of it, 800,000 records take twice as long, for it spills (measured)."""
 
 
+_OF_LINKING = (
+    "said", "folded_row", "name_fold", "address_fold", "phone_fold", "contact_fold", "licence_fold", "taxpayer_fold", "record",
+    "reference_row", "node_code", "node_key", "code_group", "org_group", "groups", "reference", "weighed", "followed", "tier",
+    "tier_group", "node_content", "content_first", "content_pair", "speaker", "candidate", "group_pair", "grown",
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class ResolveSummary:
     """What a run did. `seq` is the sequence at which its result is visible, `extract` the digest of what it read.
@@ -68,6 +75,7 @@ def resolve(
     prepare(connection, memory)
     read_decisions(connection, seq)
     (linker or ModelLinker(settings, scorer=scorer, memory=memory)).link(connection)
+    _let_go(connection)
     with alone(engine, "identity") as store:
         derive(connection, settings.model, memory)
         digest = extract.digest()
@@ -75,6 +83,13 @@ def resolve(
     if memory:
         standing.remember(connection, memory)
     return summary
+
+
+def _let_go(connection: duckdb.DuckDBPyConnection) -> None:
+    """Gives back the memory of what only linking needs: a large population's records would else be spilled for what follows."""
+    for kind, names in (("view", ("content", "described")), ("table", _OF_LINKING)):
+        for name in names:
+            connection.execute(f"drop {kind} if exists {name}")
 
 
 def _summary(connection: duckdb.DuckDBPyConnection, seq: int, digest: str) -> ResolveSummary:

@@ -16,6 +16,7 @@ import psycopg
 import pyarrow as pa
 from pyarrow import csv
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from hub.errors import RetryLater
 from identity.extract import read_store
@@ -86,7 +87,8 @@ def find_changes(connection: duckdb.DuckDBPyConnection, versioned: Versioned, wa
     columns = ", ".join(f"wanted.{column}" for column in versioned.columns)
     first = versioned.key[0]
     # Where nothing stands yet, all that is wanted is opened: millions of rows, of which no copy is made.
-    made = "table" if _count(connection, f"{name}_current") else "temp view"
+    something_stands = bool(_count(connection, f"{name}_current"))
+    made = "table" if something_stands else "temp view"
     connection.execute(
         f"create or replace {made} {name}_opening as select {columns} from {wanted} wanted "
         f"left join {name}_current current on {joined} where current.{first} is null or {differs}"
@@ -95,12 +97,23 @@ def find_changes(connection: duckdb.DuckDBPyConnection, versioned: Versioned, wa
         f"create or replace table {name}_closing as "
         f"select {key} from {name}_current anti join {wanted} wanted using ({key}) where {not partial} "
         f"union all select {key} from {name}_opening semi join {name}_current using ({key})"
+        if something_stands
+        else f"create or replace table {name}_closing as select {key} from {name}_current"
     )
     return Changes(_count(connection, f"{name}_closing"), _count(connection, f"{name}_opening"))
 
 
 def write_changes(store: Connection, connection: duckdb.DuckDBPyConnection, versioned: Versioned, seq: int) -> None:
     """Closes and opens what `find_changes` found, at `seq`, inside the caller's transaction."""
+    name, key = versioned.name, ", ".join(versioned.key)
+    if _count(connection, f"{name}_closing"):
+        _close(store, connection, versioned, seq)
+    columns = (*versioned.columns, "recorded_from")
+    query = f"select {', '.join(versioned.columns)}, {int(seq)} as recorded_from from {name}_opening order by {key}"
+    copy_in(store, connection, query, versioned.table, columns, anew=made_anew(store, versioned.table))
+
+
+def _close(store: Connection, connection: duckdb.DuckDBPyConnection, versioned: Versioned, seq: int) -> None:
     name, key = versioned.name, ", ".join(versioned.key)
     store.execute(text(f"create temp table {name}_closing on commit drop as select {key} from {versioned.table} limit 0"))
     copy_in(store, connection, f"select {key} from {name}_closing", f"{name}_closing", versioned.key)
@@ -113,18 +126,39 @@ def write_changes(store: Connection, connection: duckdb.DuckDBPyConnection, vers
         ),
         {"seq": seq},
     )
-    columns = (*versioned.columns, "recorded_from")
-    query = f"select {', '.join(versioned.columns)}, {int(seq)} as recorded_from from {name}_opening order by {key}"
-    copy_in(store, connection, query, versioned.table, columns)
 
 
-def copy_in(store: Connection, connection: duckdb.DuckDBPyConnection, query: str, table: str, columns: Sequence[str]) -> None:
+def made_anew(store: Connection, table: str) -> bool:
+    """Whether an empty table's file was made anew in this transaction: what is then copied in need not be logged row by row.
+    Where somebody reads the table at this moment, or we may not, it stays as it is."""
+    if store.execute(text(f"select exists (select from {table})")).scalar_one():
+        return False
+    try:
+        with store.begin_nested():
+            store.execute(text(f"lock table {table} in access exclusive mode nowait"))
+            empty = not store.execute(text(f"select exists (select from {table})")).scalar_one()
+            if empty:
+                store.execute(text(f"truncate {table}"))
+            return empty
+    except DBAPIError:
+        return False
+
+
+def copy_in(
+    store: Connection,
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    table: str,
+    columns: Sequence[str],
+    *,
+    anew: bool = False,
+) -> None:
     """Streams the rows of a DuckDB query into a table of the store by COPY, inside the caller's transaction: the store takes in
-    one batch while the next is made ready."""
+    one batch while the next is made ready. `anew`: the table's file was made in this transaction."""
     driver = store.connection.driver_connection
     if not isinstance(driver, psycopg.Connection):
         raise TypeError(f"the store is written through psycopg, not {type(driver).__name__}")
-    statement = f"copy {table} ({', '.join(columns)}) from stdin (format csv)"
+    statement = f"copy {table} ({', '.join(columns)}) from stdin (format csv{', freeze' if anew else ''})"
     try:
         with driver.cursor().copy(statement.encode()) as copy, ThreadPoolExecutor(1) as ahead:
             batches = connection.execute(query).to_arrow_reader(BATCH)

@@ -62,6 +62,14 @@ def test_the_same_night_again_changes_nothing(store_engine: Engine, scene: Scene
     assert [table(store_engine, name) for name in ("crosswalk", "golden_customer", "golden_provenance")] == before
 
 
+def test_a_first_run_does_not_wait_for_who_reads_the_empty_tables(store_engine: Engine, scene: Scene) -> None:
+    seq = scene.into_store(store_engine)
+    with store_engine.connect() as reader:
+        assert reader.execute(text("select count(*) from core.crosswalk, core.golden_customer")).scalar_one() == 0
+        resolve(store_engine, seq)
+    assert len(crosswalk(store_engine)) == 5
+
+
 def test_what_came_later_than_the_candidate_is_not_read(store_engine: Engine, scene: Scene) -> None:
     seq = scene.into_store(store_engine)
     scene.crm("C9", "后来有限公司", uscc=THIRD)
