@@ -49,7 +49,7 @@ TERMINATED_BUT_BILLED = Rule(
 
 # What is terminated or suspended today was in use in the months before, and a month nobody charged stays so.
 _IN_SERVICE = """product_status in {statuses} and started_on < strptime(month, '%Y%m')
-            and (product_status <> 'terminated' or ended_on > last_day(strptime(month, '%Y%m')))"""
+            and (product_status <> 'terminated' or ended_on >= last_day(strptime(month, '%Y%m')))"""
 
 ACTIVE_BUT_NOT_BILLED = Rule(
     rule_id="active_but_not_billed",
@@ -82,9 +82,16 @@ ACTIVE_BUT_NOT_BILLED = Rule(
         where was_active(silent.province, silent.product_id_crm, silent.product_status, silent.month, silent.month)
     """,
     base=f"""
-        select province, count(*) as subjects from core.product product join kept using (province)
-        semi join core.account account using (province, account_no)
-        where {_IN_SERVICE.format(statuses="('active', 'terminated')")} group by province
+        with served as (
+            select province, product_id_crm, product_status, month from core.product product join kept using (province)
+            semi join core.account account using (province, account_no)
+            where {_IN_SERVICE.format(statuses="('active', 'suspended', 'terminated')")}
+        )
+        select province, count(*) as subjects from (
+            select province from served where product_status <> 'suspended' union all
+            select province from served where product_status = 'suspended'
+                and was_active(province, product_id_crm, product_status, month, month)
+        ) judged group by province
     """,
     needs=("product", "account", "bill_item"),
     details=("account_no",),
@@ -106,41 +113,44 @@ IN_USE_WITHOUT_REVENUE = Rule(
     family="lifecycle",
     title=words.said("Ordered and in use, no revenue", "有定单在用无收入"),
     meaning=words.said(
-        "The order was completed, CRM has the product in use since before the first month judged, and no month shows a charge",
-        "定单已竣工, 客户资源系统显示产品在用, 所查各账期均无任何费用",
+        "The order was completed, CRM had the product in use since before the first month judged until after it, and no month "
+        "shows a charge; suspended all the while does not count",
+        "定单已竣工, 客户资源系统显示产品自首个所查账期前已在用, 所查各账期均无任何费用; 一直停机的不计",
     ),
     grain=words.PRODUCT,
     subject=("product_id_crm",),
     match_keys="province, product_id_crm",
     left=words.said("Ordered, in use since", "在用起始"),
     right=words.said("Months with a charge", "有费用的账期数"),
-    found="""
-        with silent as materialized (
-            select product.province, product.product_id_crm, product.started_on, product.monthly_price_fen, span.*
-                exclude (province)
+    found=f"""
+        with uncharged as materialized (
+            select product.province, product.product_id_crm, product.product_status, product.started_on, product.ended_on,
+                product.monthly_price_fen
             from core.product product
-            join (
-                select province, min(month) as first_month, max(month) as last_month, count(*) as months from kept
-                group by province
-            ) span on span.province = product.province
             anti join (select province, product_id_crm from charge join kept using (province, month)) charged
                 on charged.province = product.province and charged.product_id_crm = product.product_id_crm
-            where product.product_status = 'active' and product.started_on < strptime(span.first_month, '%Y%m')
+            where product.product_status in ('active', 'suspended', 'terminated')
+        ), silent as (
+            select province, product_id_crm, product_status, started_on, monthly_price_fen, min(month) as first_month,
+                max(month) as last_month, count(*) as months
+            from uncharged join kept using (province)
+            where {_IN_SERVICE.format(statuses="('active', 'suspended', 'terminated')")} group by all
         )
         select silent.province, silent.product_id_crm, strftime(silent.started_on, '%Y-%m-%d') as left_value,
             '0' as right_value, (greatest(coalesce(silent.monthly_price_fen, 0), 0) * silent.months)::bigint as money_fen,
             silent.months, min(ordered.order_no) as order_no
         from silent
+        semi join (select province, min(month) as first_month from kept group by province) span using (province, first_month)
         join core.product_order ordered on ordered.province = silent.province
             and ordered.product_id_crm = silent.product_id_crm
         where ordered.order_action = 'add' and ordered.order_state = 'completed'
-            and was_active(silent.province, silent.product_id_crm, 'active', silent.first_month, silent.last_month)
+            and was_active(silent.province, silent.product_id_crm, silent.product_status, silent.first_month, silent.last_month)
         group by silent.province, silent.product_id_crm, silent.started_on, silent.monthly_price_fen, silent.months
     """,
-    base="""
+    base=f"""
         select product.province, count(*) as subjects from core.product product
-        join (select province, min(month) as first_month from kept group by province) span on span.province = product.province
-        where product.product_status = 'active' and product.started_on < strptime(span.first_month, '%Y%m')
+        join (select province, min(month) as month from kept group by province) span on span.province = product.province
+        where {_IN_SERVICE.format(statuses="('active', 'terminated')")}
         group by product.province
     """,
     needs=("product", "product_order", "bill_item"),

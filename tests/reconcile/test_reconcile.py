@@ -146,14 +146,17 @@ def test_a_month_is_judged_by_what_the_product_was_then(store_engine: Engine, sc
     scene.product("P00005", "C1", account_no="A1")
     scene.product("P00006", "C1", account_no="A1")
     scene.product("P00007", "C1", account_no="A1", product_status="suspended")
-    run(store_engine, scene)
-    unbilled = {"active_but_not_billed": {"202602 P00005", "202602 P00006"}}
+    rules = (*RULES, rule_of("in_use_without_revenue"))
+    first = run(store_engine, scene, rules=rules)
+    unbilled = {"active_but_not_billed": {"202602 P00005", "202602 P00006"}, "in_use_without_revenue": {"P00005", "P00006"}}
     assert breaks(store_engine) == unbilled
-    scene.product("P00005", "C1", account_no="A1", product_status="terminated", ended_on="2026-03-02", day=1)
+    scene.product("P00005", "C1", account_no="A1", product_status="terminated", ended_on="2026-02-28", day=1)
     scene.product("P00006", "C1", account_no="A1", product_status="suspended", day=1)
     scene.product("P00007", "C1", account_no="A1", day=1)
-    run(store_engine, scene, NEXT)
+    second = run(store_engine, scene, NEXT, rules=rules)
     assert breaks(store_engine) == unbilled
+    judged = {(o.rule_id, o.subjects) for run_ in (first, second) for o in run_.outcomes if o.rule_id == "active_but_not_billed"}
+    assert judged == {("active_but_not_billed", 6), ("active_but_not_billed", 7)}
 
 
 def test_a_share_within_the_tolerance_passes_and_every_case_is_listed(store_engine: Engine, scene: Scene) -> None:
