@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as arrow
 import pyarrow.csv as arrow_csv
 from python_calamine import CalamineError, CalamineWorkbook
 
@@ -82,7 +83,23 @@ def _csv(path: Path) -> Any:
     if wrong:
         said = "; ".join(wrong[:LINES_NAMED])
         raise HubError(f"{path.name} names {len(names)} columns, and {len(wrong)} of its lines hold another number: {said}")
+    if any(arrow.any(arrow.match_substring_regex(column, "[\r\n]")).as_py() for column in rows.columns):
+        _check_quotes(path, encoding, delimiter)
     return rows
+
+
+def _check_quotes(path: Path, encoding: str, delimiter: str) -> None:
+    """A quote that nobody closed takes the rows below it into its cell, and Arrow says nothing: only Python's reader does."""
+    line = 0
+    with path.open(encoding=encoding, newline="") as file:
+        reader = csv.reader(file, delimiter=delimiter, strict=True)
+        try:
+            for _ in reader:
+                line = reader.line_num
+        except csv.Error:
+            raise HubError(
+                f"{path.name}: in the row that begins on line {line + 1}, a quote is not closed where its cell ends"
+            ) from None
 
 
 def _encoding(path: Path) -> str:

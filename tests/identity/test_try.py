@@ -183,6 +183,7 @@ def test_encodings_widths_and_scripts(tmp_path: Path, encoding: str) -> None:
         ("id,name\n", "no rows"),
         ("", "empty"),
         ("id,name,name\n1,a,b\n", "more than once"),
+        ('id,name\n1,"华恒\n2,永昌\n', "begins on line 2, a quote is not closed"),
     ],
 )
 def test_an_extract_that_cannot_be_tried_ends_with_a_clear_message(tmp_path: Path, content: str, said: str) -> None:

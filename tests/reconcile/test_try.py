@@ -343,7 +343,9 @@ def test_what_cannot_be_asked_is_answered_with_what_can(trial: Try, asked: dict[
      ("l.csv", b"id,acct,amount,date,who\n1,\xff\xff,3,4,5\n", "not UTF-8 nor GB18030"),
      ("l.csv", b"\xff\xfei\x00d\x00,\x00\x00\xd8", "not UTF-16, as it begins"),
      ("l.csv", b'id,"ac\nct",amount,date,who\n1,2,3,4,5\n', "the heading must be the first line"),
-     ("l.csv", b"id,acct,amount,date,who\n1,A,3,03/04/2026,5\n", "write them 2026-03-05")],
+     ("l.csv", b"id,acct,amount,date,who\n1,A,3,03/04/2026,5\n", "write them 2026-03-05"),
+     ("l.csv", b'id,acct,amount,date,who\n1,A,3,,5\n2,A,3,,"5\n3,A,3,,5\n', "begins on line 3, a quote is not closed"),
+     ("l.csv", b'id,acct,amount,date,who\n1,A,3,,"5\n2,A,3,,5\n3,A,3,,"5"\n', "begins on line 2, a quote is not closed")],
 )  # fmt: skip
 def test_an_extract_that_cannot_be_read_says_why(trial: Try, tmp_path: Path, name: str, content: bytes, said: str) -> None:
     (tmp_path / name).write_bytes(content)
@@ -351,6 +353,14 @@ def test_an_extract_that_cannot_be_read_says_why(trial: Try, tmp_path: Path, nam
     with pytest.raises(HubError) as raised:
         trial.of_files(tmp_path / name, right, key="acct")
     assert said in raised.value.message
+
+
+def test_a_cell_of_several_lines_and_a_quote_within_a_cell_are_kept(trial: Try, tmp_path: Path) -> None:
+    heading = ",".join(HEADING)
+    (tmp_path / "l.csv").write_text(f'{heading}\n1,A,3,,"in two\nlines, ""so"""\n2,A,3,,5" screen\n3,A,3,,last')
+    found = trial.of_files(tmp_path / "l.csv", write(tmp_path / "r.csv", SAME), key="acct")
+    texts = {row["left_id"]: row["text"] for row in found["left_only"]}
+    assert texts == {"1": 'in two\nlines, "so"', "2": '5" screen', "3": "last"}
 
 
 def test_a_file_that_is_not_there_is_named(trial: Try, tmp_path: Path) -> None:
