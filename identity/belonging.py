@@ -26,24 +26,29 @@ with recorded as (
     select node, branch, place, case when uscc_reason in ('valid', 'pilot') then uscc end as uscc,
         left(core, length(core) - length(branch)) as head
     from record where branch <> ''
-), office as (
-    select record.node, customer_group.component, record.uscc, record.place, record.core as head
-    from (from record semi join branch on branch.head = record.core where coalesce(branch, '') = '') record
-    join customer_group using (node)
+), own_office as (
+    select node, core as head, place, uscc
+    from record semi join branch on branch.head = record.core where coalesce(record.branch, '') = ''
 ), by_code as (
     select branch.node, min(office.node), 'branch_code', 'carries the code of the office of its name; tail ' || any_value(branch)
-    from branch join office on office.uscc = branch.uscc and office.head = branch.head group by branch.node
+    from branch join own_office office on office.uscc = branch.uscc and office.head = branch.head group by branch.node
+), office as (
+    select head, place, component, min(node) as node from own_office join customer_group using (node) group by all
+), asked as (
+    select distinct head, place from branch
 ), fitting as (
-    select branch.node, branch.branch, office.node as owner, office.component,
-        case when branch.place = office.place then 0 else 1 end as place
-    from branch join office using (head)
-    where branch.place = '' or office.place = '' or left(office.place, length(branch.place)) = branch.place
-        or left(branch.place, length(office.place)) = office.place
+    select asked.head, asked.place, office.node as owner, office.component,
+        case when asked.place = office.place then 0 else 1 end as distance
+    from asked join office using (head)
+    where asked.place = '' or office.place = '' or left(office.place, length(asked.place)) = asked.place
+        or left(asked.place, length(office.place)) = office.place
 ), nearest as (
-    select * from fitting qualify rank() over (partition by node order by place) = 1
+    select * from fitting qualify rank() over (partition by head, place order by distance) = 1
+), owned as (
+    select head, place, min(owner) as owner from nearest group by head, place having count(distinct component) = 1
 ), by_name as (
-    select node, min(owner), 'branch_name', 'bears the full name of its owner; tail ' || any_value(branch)
-    from nearest group by node having count(distinct component) = 1
+    select branch.node, owner, 'branch_name', 'bears the full name of its owner; tail ' || branch
+    from branch join owned on owned.head = branch.head and owned.place is not distinct from branch.place
 ), head as (
     select record.trade, min(record.node) as owner, count(distinct component) as heads
     from record join customer_group using (node)

@@ -83,11 +83,10 @@ def _address(raw: str) -> Address:
     while inner := _INNER.match(rest):
         rest = rest[inner.end() :]
     rest = _UNIT_NUMBER.sub(lambda found: found[0].translate(_DIGITS), rest)
-    numbers = [(found.start(), found[0].lstrip("0") or "0") for found in _NUMBERS.finditer(rest)]
     if len(rest) < 3:
         return NOWHERE
-    if not numbers:
+    house = _NUMBERS.search(rest)
+    if not house:
         return Address(regions.path(places), rest, "")
-    street = f"{rest[: numbers[0][0]]}{numbers[0][1]}"
-    detail = "".join(_NUMBERS.findall(rest)[1:])
-    return Address(regions.path(places), street, detail)
+    street = f"{rest[: house.start()]}{house[0].lstrip('0') or '0'}"
+    return Address(regions.path(places), street, "".join(_NUMBERS.findall(rest, house.end())))
