@@ -39,7 +39,9 @@ select break_id, rule_id as rule, severity, province, {_SUBJECT} as subject, lef
     system, shared as cause, waiver_id
 from audit.break_now
 """
-_OVERDUE = "at_stake and state = 'open' and due_at < now()"
+# By the clock of `age_days`: the end of the last judged night. Today's would call late what no night has looked at since.
+_OVERDUE = """at_stake and state = 'open' and due_at < (
+    select timezone('Asia/Shanghai', to_date(max(cycle), 'YYYYMMDD') + interval '1 day') from audit.rule_run)"""
 CAUSES = """
 select shared as cause, count(*) as breaks, string_agg(distinct rule_id, ', ' order by rule_id) as rules,
     string_agg(distinct owner, ', ' order by owner) as owners, min(opened_cycle) as since,

@@ -44,8 +44,11 @@ class Trend:
 
 
 def bars(title: str, rows: Sequence[Mapping[str, object]], label: str, value: str, shown: Callable[[int], str]) -> Bars:
-    """The first `MOST` rows that have something to show, as they are ordered."""
-    kept = [(str(row[label]), int(str(row[value] or 0))) for row in rows if int(str(row[value] or 0)) > 0][:MOST]
+    """The first `MOST` rows that have something to show, as they are ordered, and one bar for the rest, so that all add up."""
+    kept = [(str(row[label]), int(str(row[value] or 0))) for row in rows if int(str(row[value] or 0)) > 0]
+    if len(kept) > MOST + 1:  # a rest of one is shown by its name
+        rest = kept[MOST:]
+        kept[MOST:] = [(f"{len(rest)} others 其他{len(rest)}项", sum(number for _, number in rest))]
     longest = max((number for _, number in kept), default=1)
     room = WIDTH - LABEL - GAP
     drawn = tuple(

@@ -7,7 +7,7 @@ import re
 from sqlalchemy import Engine, text
 
 from report import queries
-from report.breaks import sums
+from report.breaks import listing, sums
 from report.charts import bars, trend
 from report.reconciliation import read_ledger, render_ledger
 from tests.report.scene import HTML
@@ -21,6 +21,15 @@ def test_a_chart_says_every_number_it_draws() -> None:
     nights: list[dict[str, object]] = [{"cycle": "20260306", "fen": 0}, {"cycle": "20260305", "fen": 10}]
     line = trend("Nights", nights, "fen", str)
     assert (line.said, line.points) == ("Nights: 20260305 10; 20260306 0", "18,18 882,132")
+
+
+def test_what_has_no_bar_of_its_own_is_in_the_last_one() -> None:
+    rows: list[dict[str, object]] = [{"rule": f"r{n}", "fen": 100 - n} for n in range(20)]
+    drawn = bars("By rule", rows, "rule", "fen", str).bars
+    assert (len(drawn), drawn[-1].label) == (13, "8 others 其他8项")
+    assert sum(int(bar.shown) for bar in drawn) == sum(int(str(row["fen"])) for row in rows)
+    assert max(bar.length for bar in drawn) == drawn[-1].length == 390
+    assert "others" not in bars("By rule", rows[:13], "rule", "fen", str).said
 
 
 def test_a_label_is_cut_to_what_the_drawing_holds_however_wide_its_characters() -> None:
@@ -55,6 +64,21 @@ def test_the_page_holds_its_sections_charts_and_no_outside_address(seeded: Engin
     assert HTML not in page
     assert "&lt;b&gt;" in page
     assert not re.findall(r"(?:src|href)=\"(?:https?:)?//", page)
+
+
+def test_a_break_is_overdue_when_the_last_judged_night_ends_after_its_deadline(seeded: Engine) -> None:
+    """The last night is 20260314; its age counts by the same clock, wherever today lies."""
+
+    def overdue(due: str) -> set[str]:
+        with seeded.begin() as store:
+            store.execute(text("update recon.breaks set due_at = :due"), {"due": due})
+        [summed] = {row["overdue"] for row in sums(seeded, "province")}
+        listed = {str(row["break_id"]) for row in listing(seeded, overdue=True)}
+        assert len(listed) == summed
+        return listed
+
+    assert overdue("2026-03-15T16:00:00+08:00") == set()
+    assert len(overdue("2026-03-14T16:00:00+08:00")) == 8
 
 
 def test_drill_down_shows_the_breaks_with_most_at_stake(seeded: Engine) -> None:
