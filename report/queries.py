@@ -142,7 +142,7 @@ def publication(bind: Bind) -> Record | None:
 
 
 def published_totals(bind: Bind) -> list[Record]:
-    """Rows of every `portal_v1` view, and the sum of each of its fen columns: one row a view and money column."""
+    """Rows of every `portal_v1` view, and the sum of each fen column but prices of one unit: one row a view and column."""
     totals: list[Record] = []
     for view in rows(bind, sql.PORTAL_VIEWS):
         columns = cast("list[str]", view["money_columns"])

@@ -97,6 +97,7 @@ def environment() -> Environment:
         "feed_said": feed_said,
         "error_said": error_said,
         "rule_said": words.rule,
+        "column_said": words.money_column,
         "rule_meaning": words.rule_meaning,
         "rule_sides": words.rule_sides,
     }

@@ -165,9 +165,11 @@ from audit.publication p
 where p.is_current
 """
 
+# A bill item's price is that of one unit: prices of units are no sum.
 PORTAL_VIEWS = """
 select c.relname as view,
-    coalesce(array_agg(a.attname order by a.attnum) filter (where a.attname like '%\\_fen'), '{}')::text[] as money_columns
+    coalesce(array_agg(a.attname order by a.attnum) filter (
+        where a.attname like '%\\_fen' and (c.relname, a.attname) <> ('bill_item', 'price_fen')), '{}')::text[] as money_columns
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'portal_v1'
 join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped

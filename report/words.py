@@ -169,6 +169,18 @@ def feed_label(feed_id: str) -> Said:
     return _said(contract.label) if contract else Said(feed_id, "")
 
 
+def money_column(view: object, column: object) -> Said:
+    """What a money column of a published view is, by the contract that fills it."""
+    if (view, column) == ("breaks", "money_fen"):
+        return Said("Money of every break, settled or not, as each rule sees it", "各规则分别计的差异金额，含已了结")
+    for contract in CONTRACTS.values():
+        if view in (contract.entity, contract.feed):
+            for known in contract.columns:
+                if known.name == column:
+                    return _said(known.label)
+    return Said(str(column), "")
+
+
 def due(contract: Contract) -> Said:
     """When a feed is late: a daily one at an hour, a monthly one at an hour of a day of the following month."""
     hour = f"{contract.due_hour:02d}:00"

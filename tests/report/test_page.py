@@ -81,6 +81,15 @@ def test_headings_name_the_night_and_every_section_in_both_languages(opened: Ope
         assert opened.page.locator(f"nav a[href='#{section}']").count() == 1
 
 
+def test_every_published_sum_says_what_it_is(opened: Opened) -> None:
+    rows = opened.page.locator("#totals tbody tr").all_inner_texts()
+    assert any("portal_v1.breaks" in row and "as each rule sees it" in row and "counted once: ¥36.00" in row for row in rows)
+    assert any("portal_v1.bill" in row and "Tax" in row and "¥18.00" in row for row in rows)
+    money = [row for row in rows if "¥" in row]
+    assert money
+    assert all(re.search(r"[一-鿿]", row) for row in money)
+
+
 def test_every_shown_equation_balances(opened: Opened) -> None:
     rows = opened.page.locator("#sums tr[data-batch]").all()
     checked = 0

@@ -179,6 +179,8 @@ def test_published_totals_sum_every_money_column_of_every_view(seeded: Engine) -
     assert found["bill", "tax_fen"]["money_fen"] == 1_800
     assert found["customer", None] == {"view": "customer", "rows": 3, "money_column": None, "money_fen": None}
     assert isinstance(found["bill", "total_fen"]["money_fen"], int)
+    assert ("bill_item", "amount_fen") in found
+    assert ("bill_item", "price_fen") not in found, "prices of one unit are no sum"
 
 
 def test_night_summary_counts_the_nights_own_feeds(seeded: Engine) -> None:
