@@ -358,7 +358,7 @@ def test_an_extract_that_cannot_be_read_says_why(trial: Try, tmp_path: Path, nam
 def test_a_cell_of_several_lines_and_a_quote_within_a_cell_are_kept(trial: Try, tmp_path: Path) -> None:
     heading = ",".join(HEADING)
     (tmp_path / "l.csv").write_text(f'{heading}\n1,A,3,,"in two\nlines, ""so"""\n2,A,3,,5" screen\n3,A,3,,last')
-    found = trial.of_files(tmp_path / "l.csv", write(tmp_path / "r.csv", SAME), key="acct")
+    found = trial.of_files(tmp_path / "l.csv", write(tmp_path / "r.csv", SAME), key="acct", text="who")
     texts = {row["left_id"]: row["text"] for row in found["left_only"]}
     assert texts == {"1": 'in two\nlines, "so"', "2": '5" screen', "3": "last"}
 
