@@ -21,17 +21,21 @@ LEVELS: Mapping[tuple[str, str], Label] = {
     ("name", "region_wider"): Label(en="the same name, the region told more widely", zh="名称相同, 行政区划宽窄不同"),
     ("name", "region_unsaid"): Label(en="the same name, one without its region", zh="名称相同, 一方未写行政区划"),
     ("name", "form_differs"): Label(en="the same name, another legal form", zh="名称相同, 组织形式不同"),
-    ("name", "typing_slip"): Label(en="the same name but for a slip of the pen", zh="名称仅差一处笔误"),
+    ("name", "typing_slip"): Label(en="names alike but for up to three characters", zh="名称相近, 相差不超过三字"),
     ("name", "shortened"): Label(en="one name shortens the other", zh="一方为另一方的简写"),
-    ("name", "trade_slip"): Label(en="the trade name differs by one character", zh="字号仅差一字"),
+    ("name", "trade_slip"): Label(
+        en="names alike but for up to three characters; the trade names differ", zh="名称相近, 相差不超过三字, 字号不同"
+    ),
     ("name", "short_in_place"): Label(en="one name shortens the other, in one place", zh="同地, 一方为另一方的简写"),
-    ("name", "slip_in_place"): Label(en="the same name but for a slip of the pen, in one place", zh="同地, 名称仅差一处笔误"),
+    ("name", "slip_in_place"): Label(
+        en="names alike but for up to three characters, in one place", zh="同地, 名称相近, 相差不超过三字"
+    ),
     ("name", "region_differs"): Label(en="the same name in another region", zh="名称相同, 行政区划不同"),
     ("name", "trade_only"): Label(en="only the trade name is the same", zh="仅字号相同"),
     ("name", "different"): Label(en="different names", zh="名称不同"),
     ("code", "uscc"): Label(en="the same unified social credit code", zh="统一社会信用代码相同"),
     ("code", "organisation"): Label(en="the same organisation code", zh="组织机构代码相同"),
-    ("code", "slip"): Label(en="codes that differ by one character", zh="代码仅差一位"),
+    ("code", "slip"): Label(en="codes alike but for up to two characters, not both valid", zh="代码相差不超过两位, 且非均有效"),
     ("code", "rounded"): Label(en="one code looks rounded by a spreadsheet", zh="一方代码疑被表格软件舍入"),
     ("code", "both_valid_differ"): Label(en="two valid codes that differ", zh="两个有效代码不同"),
     ("code", "organisation_differs"): Label(en="different organisation codes", zh="组织机构代码不同"),
