@@ -63,10 +63,12 @@ with reason as (
         unnest(from_json(old.evidence, '[{{"rule": "VARCHAR", "with": "VARCHAR", "value": "VARCHAR"}}]')) as said
     from crosswalk_current old join touched_id using (customer_id)
     left join node using (system, province, customer_key) left join customer_of new on new.node = node.node
+), named as (
+    select *, split_part(said.with, '/', 1) as b_system, split_part(said.with, '/', 2) as b_province from reason
 ), apart as (
     select a, said.with as b, said.rule as rule, said.value as value, was, a_now, new.customer_id as b_now
-    from reason join node on node.system = split_part(said.with, '/', 1) and node.province = split_part(said.with, '/', 2)
-        and node.customer_key = substr(said.with, length(node.system) + length(node.province) + 3)
+    from named join node on node.system = b_system and node.province = b_province
+        and node.customer_key = substr(said.with, length(b_system) + length(b_province) + 3)
     join customer_of new on new.node = node.node
     where a_now <> new.customer_id
 ), sides as (
