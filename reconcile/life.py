@@ -8,6 +8,8 @@
 | `accept` | explained | accepted | the difference stands as explained |
 | `correct` | explained | corrected | the owning system is asked to mend it (`hub.outbox`) |
 
+A request that is still pending when its break is open again, by a person or by data, is withdrawn (`store.outbox`).
+
 Only data closes a break, and data opens it again: an explained, accepted or corrected one whose values are other than those
 at the act, a closed one that is found again (`reconcile.ledger`). Acts are kept in `hub.break_act`, each in the ledger's hash
 chain.
@@ -15,7 +17,7 @@ chain.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -26,9 +28,9 @@ from sqlalchemy import Connection, Engine, insert, text
 from hub.errors import NotAllowed, NotFound
 from hub.periods import SHANGHAI, first_day, now
 from identity.versions import alone
+from reconcile.corrections import check_change
 from reconcile.judge import DEADLINE
 from reconcile.ledger import BREAKS
-from schemas.entities import ENTITIES
 from store import journal, outbox, sequence, tables
 
 MAX_TEXT = 2000
@@ -86,8 +88,8 @@ def act(
 ) -> Acted:
     """Does it, in one transaction, in turn with reconciliation runs.
 
-    Raises NotFound for an unknown break or system, NotAllowed where the break's state does not allow it, or nobody is named,
-    or nothing said.
+    Raises NotFound for an unknown break, system or column, NotAllowed where the break's state does not allow it, or nobody is
+    named, or nothing said, or a column cannot have the value asked for.
     """
     person, words = filled("--by", by), filled("a reason", said)
     with alone(engine, "reconcile") as store:
@@ -103,6 +105,7 @@ def act(
         seq = _new_version(store, break_id, changed)
         done = {"act": what.value, "acted_by": person, "said": words, "owner": changed.get("owner"), "state_after": after}
         _note(store, found, {**done, "seq": seq})
+        outbox.withdraw_of_open(store)
         outbox_id = _request(store, found, correction, person, words) if correction else None
         now_is = {**found, **changed}
         return Acted(break_id, what.value, after, now_is["owner"], now_is["due_at"], outbox_id)
@@ -162,24 +165,13 @@ def _note(store: Connection, found: Mapping[str, Any], done: Mapping[str, object
     journal.record(store, "acted on a break", "break_act", act_id)
 
 
-def _check_columns(entities: Collection[str], change: Mapping[str, str]) -> None:
-    """A request is read by more people than may see a person's telephone: personal values do not travel in it."""
-    columns = [column for entity in entities for column in ENTITIES[entity].columns]
-    known, personal = {column.name for column in columns}, {column.name for column in columns if column.personal}
-    for name in change:
-        if name not in known:
-            raise NotFound(f"no column {name!r} to correct; known: {', '.join(sorted(known - personal))}")
-        if name in personal:
-            raise NotAllowed(f"{name} is personal: say in the reason that it is wrong, its owner knows the value")
-
-
 def _request(store: Connection, found: Mapping[str, Any], asked: Correction, by: str, said: str) -> int | None:
     rows = [ref for ref in found["refs"] if ref["system"] == asked.system]
     systems = sorted({ref["system"] for ref in found["refs"]})
     if not rows:
         known = f"it has rows of: {', '.join(systems) or 'none'}"
         raise NotFound(f"break {found['break_id']} has no row of system {asked.system!r} to correct; {known}")
-    _check_columns({ref["entity"] for ref in rows}, asked.change)
+    check_change({ref["entity"] for ref in rows}, asked.change)
     payload = {
         "break_id": found["break_id"],
         "rule_id": found["rule_id"],

@@ -16,7 +16,7 @@ from reconcile import ledger, shared
 from reconcile.judge import judge
 from reconcile.rule import Rule
 from reconcile.rules import RULES
-from store import sequence
+from store import outbox, sequence
 
 RUN_COLUMNS = ("cycle", "subjects", "breaks", "money_fen", "tolerance", "passed", "warned", "waived", "undetermined")
 
@@ -90,6 +90,7 @@ def reconcile(
         if changes or runs:
             written_at = sequence.advance(store)
             write_changes(store, connection, ledger.BREAKS, written_at)
+            outbox.withdraw_of_open(store)
             for outcome in runs:
                 _record_run(store, cycle, written_at, outcome)
     opened, closed, reopened = _lives(connection)

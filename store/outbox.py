@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.dialects.postgresql import insert
 
 from hub.periods import now
@@ -42,3 +42,19 @@ def request(
         return None
     journal.record(connection, "requested", "outbox", outbox_id)
     return int(outbox_id)
+
+
+def withdraw_of_open(connection: Connection) -> None:
+    """Withdraws pending requests whose break is open: what was asked was sent back, or asked of values that are no longer so.
+
+    A break is open again before it can be corrected anew, so that two requests of one break never wait side by side.
+    """
+    withdrawn = connection.execute(
+        text("""
+            update hub.outbox o set state = 'withdrawn' from recon.breaks b
+            where o.state = 'pending' and b.break_id = o.break_id and b.recorded_to is null and b.state = 'open'
+            returning o.outbox_id
+        """)
+    ).scalars()
+    for outbox_id in sorted(withdrawn):
+        journal.record(connection, "request withdrawn", "outbox", outbox_id)

@@ -38,7 +38,8 @@ def test_a_break_is_explained_and_settled_by_name(bsshub: Run) -> None:
     shown = bsshub("breaks", "explain", first["break_id"])
     assert (shown.exit_code, told["title"]["zh"] in shown.stdout) == (0, True)
     row = next(row for row in told["rows"] if row["values"])
-    system, change = row["system"], f"{next(iter(row['values']))}=1"
+    column, value = next(iter(row["values"].items()))
+    system, change = row["system"], f"{column}={value}"
     acts = {
         "take": ("--by", "Zhang San"),
         "answer": ("--by", "Zhang San", "--why", "a late file"),

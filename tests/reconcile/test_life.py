@@ -105,7 +105,23 @@ def test_what_the_owner_did_not_mend_goes_back_and_may_be_asked_for_again(store_
     assert (back.state, f"{back.due_at:%Y%m%d %H}") == ("open", "20260307 16")
     act(store_engine, born, Act.ANSWER, by="Zhang San", said="still wrong")
     act(store_engine, born, Act.CORRECT, by="Li Si", said="mend it now", correction=ASKED)
-    assert len(ledger.requests(store_engine)) == 2
+    assert [request["state"] for request in ledger.requests(store_engine)] == ["pending", "withdrawn"]
+    with store_engine.connect() as store:
+        assert check_chain(store) == []
+
+
+def test_a_request_is_withdrawn_when_data_opens_its_break_again(store_engine: Engine, scene: Scene) -> None:
+    run(store_engine, scene)
+    born = str(one(store_engine)["break_id"])
+    act(store_engine, born, Act.ANSWER, by="Zhang San", said="the invoice is wrong")
+    act(store_engine, born, Act.CORRECT, by="Li Si", said="mend it", correction=ASKED)
+    run(store_engine, scene, N2)
+    assert [request["state"] for request in ledger.requests(store_engine)] == ["pending"]
+    scene.bill("B-A1", "A1", 19000, items=2)
+    run(store_engine, scene, N3)
+    assert [request["state"] for request in ledger.requests(store_engine)] == ["withdrawn"]
+    with store_engine.connect() as store:
+        assert check_chain(store) == []
 
 
 @pytest.mark.parametrize(
@@ -145,6 +161,12 @@ def test_a_correction_is_asked_of_the_system_once(store_engine: Engine, scene: S
     for change, said in (
         ({"total_fn": "20000"}, "no column 'total_fn' to correct; known: .*total_fen"),
         ({}, "what is to be changed"),
+        ({"total_fen": "20000", "tax_fen": "abc"}, "tax_fen cannot be 'abc'; allowed: a whole number of fen"),
+        ({"total_fen": "200.00"}, "total_fen cannot be '200.00'; allowed: a whole number of fen"),
+        ({"total_fen": ""}, "total_fen cannot be nothing"),
+        ({"bill_status": "banana"}, "bill_status cannot be 'banana'; allowed: new, partiallyPaid, settled"),
+        ({"issued_on": "2026-02-30"}, "issued_on cannot be '2026-02-30'; allowed: a day YYYY-MM-DD"),
+        ({"bill_no": "x" * 201}, "allowed: a text of at most 200 characters"),
     ):
         with pytest.raises(HubError, match=said):
             act(store_engine, born, Act.CORRECT, by="Li Si", said="mend it", correction=replace(ASKED, change=change))
