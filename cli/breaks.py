@@ -181,7 +181,7 @@ def _act(
 def waive(  # noqa: PLR0917 (typer reads options off the signature)
     rule: Annotated[str, typer.Option(help="The rule whose breaks are waived.")],
     starts: Annotated[str, typer.Option("--from", help="The first night, YYYYMMDD; one not judged yet.")],
-    expires: Annotated[str, typer.Option("--until", help="The last night, YYYYMMDD.")],
+    expires: Annotated[str, typer.Option("--until", help="The last night, YYYYMMDD; at most 366 nights in all.")],
     by: By,
     why: Why,
     province: Annotated[str | None, typer.Option(help="Only this province.")] = None,

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from scene import Scene
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, insert, text
 
 from hub.errors import HubError, NotAllowed, NotFound
 from reconcile.life import Act, Correction, act
@@ -16,6 +16,7 @@ from reconcile.rules import rule_of
 from reconcile.run import ReconcileSummary, reconcile
 from reconcile.waivers import Waiver, announce, withdraw
 from report import breaks as ledger
+from store import tables
 from store.checks_ledger import check_chain
 from store.checks_reconcile import check_reconciliation
 
@@ -229,9 +230,34 @@ def test_a_waiver_covers_nothing_that_was_open_before_it(store_engine: Engine, s
      ({"customer_id": "BC00000009"}, None)],
 )  # fmt: skip
 def test_a_waiver_may_be_narrowed(store_engine: Engine, scene: Scene, narrowed: dict[str, object], covers: int | None) -> None:
+    scene.crm("C9", "another")
+    known_customer(store_engine, "C9", "BC00000009")
     announce(store_engine, announced(N1, **narrowed), by="Wang Wu")
     run(store_engine, scene, N1)
     assert one(store_engine)["waiver_id"] == covers
+
+
+def known_customer(engine: Engine, customer_key: str, customer_id: str) -> None:
+    """Says in the crosswalk whose a CRM record is, as a run of identity would."""
+    values = {"customer_key": customer_key, "customer_id": customer_id, "system": "crm", "province": "gd"}
+    with engine.begin() as store:
+        store.execute(insert(tables.crosswalk).values(**values, rule="alone", evidence={}, recorded_from=1))
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "said"),
+    [({"province": "zz"}, "no province 'zz'; known: gd, js"), ({"customer_id": "BCX"}, "no customer 'BCX' has a record now")],
+)
+def test_a_waiver_that_could_cover_nothing_is_refused(store_engine: Engine, narrowed: dict[str, object], said: str) -> None:
+    with pytest.raises(NotFound, match=said):
+        announce(store_engine, announced(**narrowed), by="Wang Wu")
+
+
+def test_a_waiver_lasts_a_year_at_most(store_engine: Engine) -> None:
+    for expires in ("20270306", "29991231"):
+        with pytest.raises(NotAllowed, match="allowed: at most 366 nights"):
+            announce(store_engine, announced("20260305", expires), by="Wang Wu")
+    announce(store_engine, announced("20260305", "20270305"), by="Wang Wu")
 
 
 def test_a_withdrawn_waiver_covers_nothing_any_more(store_engine: Engine, scene: Scene) -> None:
