@@ -8,6 +8,7 @@
 | `kept` | one (`province`, `month`) whose bill items the candidate holds and the run judges |
 | `account_charge` | what one account was charged in the last month judged |
 | `payer` | one customer (`customer_key`, golden `customer_id`) whose `products` one account pays for |
+| `odd_order`, `odd_rent`, `odd_resource` | orders, rents, resources that do not simply say what their product says (`reconcile.odd`) |
 | `linked_group` | a CRM customer and a group customer that name each other, or one the other, and no third |
 | `withheld` | one word (`feed`, `province`, `token`, `row_hash`) of a row in quarantine that nothing later settled; `is_withheld(feed, province, key)` asks for one |
 | `status_term` | a time (`since`, `until`) in which a product that was suspended once had one `product_status`; `was_active(province, product, status, first month, last month)` asks whether it was in use on a day of the months, by its `status` of today where it never was suspended |
@@ -23,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from identity.extract import Extract, read_store
-from reconcile import figures
+from reconcile import figures, odd
 from reconcile.charges import sum_charges
 from reconcile.provinces import TYPE
 from schemas.contract import Mode
@@ -119,12 +120,12 @@ _GOLDEN = "select system, province, customer_key, customer_id from core.crosswal
 _KNOWN = f"create or replace table golden as select * replace (try_cast(province as {TYPE}) as province) from golden"
 _CUSTOMERS = """
 create or replace table payer as
-select product.province, product.account_no, product.customer_key, any_value(golden.customer_id) as customer_id,
-    count(*) as products
-from core.product product
-left join golden on golden.system = 'crm' and golden.province = product.province
-    and golden.customer_key = product.customer_key
-where product.account_no is not null group by product.province, product.account_no, product.customer_key;
+select paying.province, paying.account_no, paying.customer_key, golden.customer_id, paying.products
+from (
+    select province, account_no, customer_key, count(*) as products from core.product
+    where account_no is not null group by province, account_no, customer_key
+) paying
+left join golden on golden.system = 'crm' and golden.province = paying.province and golden.customer_key = paying.customer_key;
 
 create or replace table linked_group as
 with link as (
@@ -196,6 +197,7 @@ def derive(extract: Extract, periods: Sequence[str] | None) -> None:
     connection.execute(_TOKENS)
     connection.execute(_WAS_ACTIVE)
     connection.execute(_CUSTOMERS)
+    odd.make(connection)
     connection.execute(_LATEST)
     figures.make(connection)
     figures.none_signed(connection)

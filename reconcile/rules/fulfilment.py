@@ -88,8 +88,7 @@ ORDER_DONE_WORK_OPEN = Rule(
 
 
 def _order_and_product(rule_id: str, title: tuple[str, str], meaning: tuple[str, str], disagree: str) -> Rule:
-    """An order's state against the product's; `disagree` is the condition on both."""
-    joined = "ordered.province = product.province and ordered.product_id_crm = product.product_id_crm"
+    """An order's state against the product's; `disagree` is the condition on both, of orders that are `odd_order`."""
     return Rule(
         rule_id=rule_id,
         family="fulfilment",
@@ -102,10 +101,10 @@ def _order_and_product(rule_id: str, title: tuple[str, str], meaning: tuple[str,
         right=words.said("Product (CRM)", "产品状态"),
         found=f"""
             select ordered.province, ordered.order_no, ordered.product_id_crm,
-                ordered.order_action || ' ' || ordered.order_state as left_value, product.product_status as right_value,
-                greatest(coalesce(product.monthly_price_fen, 0), 0)::bigint as money_fen,
-                greatest(ordered.source_version, product.source_version) as touched_at
-            from core.product_order ordered join core.product product on {joined}
+                ordered.order_action || ' ' || ordered.order_state as left_value, ordered.product_status as right_value,
+                greatest(coalesce(ordered.monthly_price_fen, 0), 0)::bigint as money_fen,
+                greatest(ordered.source_version, ordered.product_version) as touched_at
+            from odd_order ordered
             where {disagree} and not exists (
                 select 1 from core.product_order later where later.province = ordered.province
                     and later.product_id_crm = ordered.product_id_crm and later.order_state = 'completed'
@@ -131,19 +130,19 @@ ORDER_DONE_PRODUCT_PENDING = _order_and_product(
     "order_done_product_pending",
     ("Order done, product not in use", "定单已竣工, 产品未启用"),
     ("An order that adds a product is completed, CRM still has it pending", "新装定单已竣工, 客户资源系统产品仍在途"),
-    "ordered.order_action = 'add' and ordered.order_state = 'completed' and product.product_status = 'pendingActive'",
+    "ordered.order_action = 'add' and ordered.order_state = 'completed' and ordered.product_status = 'pendingActive'",
 )
 PRODUCT_LIVE_ORDER_OPEN = _order_and_product(
     "product_live_order_open",
     ("Product in use, order open", "产品已启用, 定单未竣工"),
     ("CRM has the product in use, the order that adds it is not completed", "客户资源系统产品在用, 其新装定单未竣工"),
-    f"ordered.order_action = 'add' and ordered.order_state in {words.OPEN_ORDER} and product.product_status in {words.LIVE}",
+    f"ordered.order_action = 'add' and ordered.order_state in {words.OPEN_ORDER} and ordered.product_status in {words.LIVE}",
 )
 END_DONE_PRODUCT_LIVE = _order_and_product(
     "end_done_product_live",
     ("End ordered and done, product live", "拆机已竣工, 产品仍在用"),
     ("An order that ends a product is completed, CRM still has it in use", "拆机定单已竣工, 客户资源系统产品仍在用"),
-    f"ordered.order_action = 'delete' and ordered.order_state = 'completed' and product.product_status in {words.LIVE}",
+    f"ordered.order_action = 'delete' and ordered.order_state = 'completed' and ordered.product_status in {words.LIVE}",
 )
 
 

@@ -153,14 +153,13 @@ ORDER_MAPPED_DIFFERENTLY = Rule(
     right=words.said("Customer (CRM)", "客户(客户资源)"),
     found="""
         select ordered.province, ordered.order_no, ordered.product_id_crm, ordered.customer_id_crm as left_value,
-            product.customer_key as right_value, greatest(coalesce(product.monthly_price_fen, 0), 0)::bigint as money_fen
-        from core.product_order ordered
-        join core.product product on product.province = ordered.province and product.product_id_crm = ordered.product_id_crm
+            ordered.customer_key as right_value, greatest(coalesce(ordered.monthly_price_fen, 0), 0)::bigint as money_fen
+        from odd_order ordered
         left join golden one on one.system = 'crm' and one.province = ordered.province
             and one.customer_key = ordered.customer_id_crm
-        left join golden other on other.system = 'crm' and other.province = product.province
-            and other.customer_key = product.customer_key
-        where ordered.customer_id_crm <> product.customer_key and one.customer_id is distinct from other.customer_id
+        left join golden other on other.system = 'crm' and other.province = ordered.province
+            and other.customer_key = ordered.customer_key
+        where ordered.customer_id_crm <> ordered.customer_key and one.customer_id is distinct from other.customer_id
     """,
     base="""
         select province, count(*) as subjects from core.product_order

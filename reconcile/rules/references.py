@@ -19,7 +19,8 @@ class Reference:
     """Rows of `child` (of `system`, keyed by `key`) name a `parent` of `parent_system` by `column`, which is its `parent_key`.
 
     `cause`: what an unknown parent is called in causes. `money`: an SQL expression over `child`. `where` keeps to some rows.
-    `withheld_by`: the parent's feed, whose rows in quarantine may be the missing one.
+    `withheld_by`: the parent's feed, whose rows in quarantine may be the missing one. `unknown`: a shared table that already
+    tells the rows whose parent is not known (`not is_known`).
     """
 
     rule_id: str
@@ -40,12 +41,23 @@ class Reference:
     where: str = "true"
     customer: str | None = None
     severity: Severity = Severity.MAJOR
+    unknown: str | None = None
 
 
 def orphans(reference: Reference) -> Rule:
     """The rule that finds rows of a daily feed whose reference leads nowhere."""
     r = reference
-    kept = f"child.system = '{r.system}' and child.{r.column} is not null and {r.where}"
+    named = f"child.{r.column} is not null and {r.where}"
+    kept = f"child.system = '{r.system}' and {named}"
+    orphaned = (
+        f"from {r.unknown} child where not child.is_known and {named}"
+        if r.unknown
+        else f"""
+            from core.{r.child} child
+            anti join (select province, {r.parent_key} as key from core.{r.parent} where system = '{r.parent_system}') parent
+                on parent.province = child.province and parent.key = child.{r.column}
+            where {kept}"""
+    )
     return Rule(
         rule_id=r.rule_id,
         family="references",
@@ -60,10 +72,7 @@ def orphans(reference: Reference) -> Rule:
             select child.province, child.{r.key}, child.{r.column} as named, child.{r.column} as left_value,
                 null as right_value, greatest(coalesce({r.money}, 0), 0)::bigint as money_fen,
                 child.source_version as touched_at{f", child.{r.customer}" if r.customer not in (None, r.key) else ""}
-            from core.{r.child} child
-            anti join (select province, {r.parent_key} as key from core.{r.parent} where system = '{r.parent_system}') parent
-                on parent.province = child.province and parent.key = child.{r.column}
-            where {kept}
+            {orphaned}
         """,
         base=f"select child.province, count(*) as subjects from core.{r.child} child where {kept} group by child.province",
         needs=(r.child, r.parent),
@@ -166,7 +175,7 @@ ORDER_FOR_UNKNOWN_PRODUCT = orphans(
         parent="product", parent_system="crm", parent_key="product_id_crm",
         cause="product", withheld_by="product_instance", owner_role=words.ORDER_MANAGEMENT,
         money="child.price_fen", where="child.order_state not in ('cancelled', 'failed')",
-        severity=Severity.CRITICAL,
+        severity=Severity.CRITICAL, unknown="odd_order",
     )
 )  # fmt: skip
 CONTRACT_FOR_UNKNOWN_CUSTOMER = orphans(
@@ -210,7 +219,7 @@ RESOURCE_FOR_UNKNOWN_PRODUCT = orphans(
         child="resource", system="crm", key="resource_id", column="product_id_crm",
         parent="product", parent_system="crm", parent_key="product_id_crm",
         cause="product", withheld_by="product_instance", owner_role=words.RESOURCE_MANAGEMENT,
-        where=f"child.resource_status in {words.RESOURCE_IN_USE}",
+        where=f"child.resource_status in {words.RESOURCE_IN_USE}", unknown="odd_resource",
     )
 )  # fmt: skip
 JOB_FOR_UNKNOWN_ORDER = orphans(

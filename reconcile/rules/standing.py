@@ -160,15 +160,13 @@ STRANDED_CIRCUIT = Rule(
     left=words.said("Resource status", "资源状态"),
     right=words.said("Product ended", "产品拆机日期"),
     found=f"""
-        select resource.province, resource.resource_id, resource.product_id_crm, resource.resource_status as left_value,
-            coalesce(strftime(product.ended_on, '%Y-%m-%d'), 'no product') as right_value,
-            greatest(coalesce(product.monthly_price_fen, 0), 0)::bigint as money_fen,
-            coalesce(product.ended_on::timestamptz, resource.source_version) as touched_at
-        from core.resource resource
-        left join core.product product on product.province = resource.province
-            and product.product_id_crm = resource.product_id_crm
-        where resource.resource_kind = 'circuit' and resource.resource_status in {words.RESOURCE_IN_USE}
-            and (resource.product_id_crm is null or product.product_status = 'terminated')
+        select province, resource_id, product_id_crm, resource_status as left_value,
+            coalesce(strftime(ended_on, '%Y-%m-%d'), 'no product') as right_value,
+            greatest(coalesce(monthly_price_fen, 0), 0)::bigint as money_fen,
+            coalesce(ended_on::timestamptz, source_version) as touched_at
+        from odd_resource
+        where resource_kind = 'circuit' and resource_status in {words.RESOURCE_IN_USE}
+            and (product_id_crm is null or product_status = 'terminated')
     """,
     base="select province, count(*) as subjects from core.resource where resource_kind = 'circuit' group by province",
     needs=("resource", "product"),

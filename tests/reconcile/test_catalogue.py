@@ -14,11 +14,14 @@ from typing import Any
 
 import duckdb
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hub.errors import InvariantBroken
 from identity.extract import LINEAGE, RECONCILE_COLUMNS, Extract
 from reconcile import shared
 from reconcile.judge import judge
+from reconcile.odd import ODD
 from reconcile.rule import Rule, Severity
 from reconcile.rules import RULES
 from schemas.entities import ENTITIES, FACTS
@@ -228,6 +231,49 @@ def test_the_order_of_rows_and_rules_changes_nothing() -> None:
         found(shuffled, RULES[::-1])
         query = "select * from finding order by rule_id, subject"
         assert straight.execute(query).fetchall() == shuffled.execute(query).fetchall()
+
+
+def either(**columns: list[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Some of the columns, each with one of its values."""
+    return st.fixed_dictionaries({}, optional={name: st.sampled_from(values) for name, values in columns.items()})
+
+
+_PRODUCTS = ["P1", "P2", "P9", None]
+_DAYS = ["2025-12-31", "2026-01-10", "2026-02-01", "2026-02-15", "2026-02-28"]
+CONTRADICTIONS = st.fixed_dictionaries(
+    {
+        **{("product", key): either(product_status=["active", "suspended", "terminated", "pendingActive"], started_on=_DAYS,
+                                    ended_on=[*_DAYS, None], monthly_price_fen=[10000, 20000, None], customer_key=["C1", "C2"])
+           for key in ("P1", "P2")},
+        **{("product_order", key): either(product_id_crm=_PRODUCTS, customer_id_crm=["C1", "C2", None],
+                                          order_action=["add", "modify", "delete"],
+                                          order_state=["completed", "inProgress", "cancelled"],
+                                          completed_at=["2025-06-01 10:00:00+08", "2026-02-10 10:00:00+08", None],
+                                          price_fen=[10000, 20000, None])
+           for key in ("O1", "O2", "O3")},
+        **{("resource", key): either(product_id_crm=_PRODUCTS, resource_kind=["circuit", "number"],
+                                     resource_status=["reserved", "alarm", "suspended"])
+           for key in ("R1", "R2")},
+        **{("bill_item", key): either(product_id_crm=_PRODUCTS, price_fen=[10000, 20000, None],
+                                      amount_fen=[10000, -10000, 20000], charged_from=_DAYS, charged_to=_DAYS)
+           for key in ("I1", "I3")},
+    }
+)  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(CONTRADICTIONS)
+def test_what_is_left_out_of_the_odd_rows_is_nothing_that_a_rule_would_find(contradicting: Rows) -> None:
+    rules = tuple(rule for rule in RULES if any(table in rule.found for table in ODD))
+    assert len(rules) > len(ODD)
+    rows = base() | {("product_order", "O3"): {**base()["product_order", "O2"], "order_no": "O3"}}
+    with told({key: {**rows.get(key, {}), **contradicting.get(key, {})} for key in rows}) as connection:
+        found(connection, rules)
+        among_odd = connection.execute("select * from finding order by all").fetchall()
+        for table, (every, _) in ODD.items():
+            connection.execute(f"create or replace table {table} as {every}")
+        judge(connection, rules, NIGHT)
+        assert connection.execute("select * from finding order by all").fetchall() == among_odd
 
 
 def test_a_rule_that_finds_a_subject_twice_is_refused() -> None:
