@@ -49,7 +49,7 @@ def test_what_is_no_store_is_told_with_the_form_of_one(url: str, tmp_path: Path)
     assert (told.exit_code, NO_STORE in told.stderr, "s3cret" in told.output) == (1, True, False), told.output
 
 
-@pytest.mark.parametrize("url", ["zzz://key:s3cret@x", "s3://bucket/landing"])
+@pytest.mark.parametrize("url", ["zzz://key:s3cret@x", "oci://bucket/landing"])
 def test_a_landing_that_cannot_be_opened_is_told(url: str, tmp_path: Path) -> None:
     told = run("feeds", BSSHUB_HOME=str(tmp_path), BSSHUB_LANDING_URL=url)
     assert (told.exit_code, "s3cret" in told.output) == (1, False)
@@ -108,3 +108,10 @@ def test_the_largest_tolerances_are_taken(tolerance: str, extracts: list[str], t
 def test_asking_for_the_sql_of_no_table_is_told(words: list[str], said: str) -> None:
     done = subprocess.run([sys.executable, "-m", "store.ddl", *words], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr.startswith(said)) == (1, "", True), done.stderr
+
+
+@pytest.mark.parametrize("reason", ["x", "99999014", "02001017", "02001994"])
+def test_a_reason_that_no_row_can_have_is_told(reason: str, tmp_path: Path) -> None:
+    told = run("quarantine", "--reason", reason, BSSHUB_HOME=str(tmp_path / "home"))
+    assert (told.exit_code, "allowed: unit of the feed" in told.stderr) == (2, True), told.output
+    assert not (tmp_path / "home").exists()
