@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli.output import as_json, console, errors_told, show
+from cli.output import Row, as_json, console, errors_told, show
 from hub.errors import NotAllowed
 from hub.money import yuan
 
@@ -20,10 +20,8 @@ BreakId = Annotated[str, typer.Argument(help="A break, for example B0123456789ab
 By = Annotated[str, typer.Option("--by", help="Who does it, by name.")]
 Why = Annotated[str, typer.Option("--why", help="What is said of it: a cause, a reason.")]
 
-COLUMNS = (
-    "break_id", "rule", "severity", "province", "subject", "left_value", "right_value", "money_fen", "counted_fen", "state",
-    "owner", "overdue", "age_days", "reopened",
-)  # fmt: skip
+COLUMNS = ("break_id", "rule", "subject", "at stake", "state")
+CAUSE_COLUMNS = ("cause", "breaks", "at stake", "rules", "example")
 
 
 @breaks_app.callback()
@@ -53,7 +51,18 @@ def breaks(  # noqa: PLR0917 (typer reads options off the signature)
             hub.engine, rule=rule, state=state, severity=severity, owner=owner, province=province, customer=customer,
             system=system, older_than=older_than, overdue=overdue, waived=waived, limit=limit,
         )  # fmt: skip
-    show(rows, json_output=json_output, title="Breaks", columns=COLUMNS)
+    show(rows if json_output else [_short(row) for row in rows], json_output=json_output, title="Breaks", columns=COLUMNS)
+
+
+def _short(row: Row) -> Row:
+    """What a table shows of a break: its province before its subject, since provinces number alike, as words that may stand below
+    each other; money in yuan."""
+    subject = str(row["subject"]).replace("=", " ")
+    return {**_in_yuan(row), "subject": f"{row['province'] or ''} {subject}".strip()}
+
+
+def _in_yuan(row: Row) -> Row:
+    return {**row, "at stake": yuan(Decimal(str(row["counted_fen"])))}
 
 
 @breaks_app.command("sums")
@@ -78,7 +87,8 @@ def causes(limit: Limit = 20, json_output: Json = False) -> None:
 
     with errors_told(), open_hub() as hub:
         rows = grouped(hub.engine, limit)
-    show(rows, json_output=json_output, title="Root causes")
+    shown = rows if json_output else [_in_yuan(row) for row in rows]
+    show(shown, json_output=json_output, title="Root causes", columns=CAUSE_COLUMNS)
 
 
 @breaks_app.command("explain")

@@ -41,6 +41,19 @@ FeedArgument = Annotated[str, typer.Argument(help="A feed, for example billing.a
 Period = Annotated[str, typer.Option(help="YYYYMMDD for a daily feed, YYYYMM for a monthly one.")]
 Night = Annotated[str, typer.Option(help="The night to run, YYYYMMDD (Shanghai date).")]
 
+# What a table of a hundred columns has room for; `--json` holds every key.
+FEED_COLUMNS = {
+    "feed": "feed", "province": "in", "state": "state", "last_period": "last", "expected_period": "expected", "due": "due",
+    "transport": "by", "owner": "owner",
+}  # fmt: skip
+BATCH_COLUMNS = {
+    "batch_id": "batch", "feed": "feed", "province": "in", "period": "period", "state": "state", "received": "received",
+    "accepted": "accepted", "quarantined": "quar.", "duplicate": "dup.", "refused": "ref.",
+}  # fmt: skip
+QUARANTINE_COLUMNS = {
+    "batch_id": "batch", "feed": "feed", "province": "in", "row_no": "row", "reason": "code", "rule_id": "rule",
+    "meaning": "meaning",
+}  # fmt: skip
 CUSTOMER_COLUMNS = (
     "customer_id",
     "customer_name",
@@ -66,7 +79,7 @@ def feeds(json_output: Json = False) -> None:
     from report import queries
 
     with errors_told(), open_hub() as hub:
-        show(queries.feeds(hub.engine), json_output=json_output, title="Feeds")
+        show(queries.feeds(hub.engine), json_output=json_output, title="Feeds", columns=FEED_COLUMNS)
 
 
 @app.command()
@@ -123,7 +136,11 @@ def batches(  # noqa: PLR0917 (typer reads options off the signature)
 
     with errors_told(), open_hub() as hub:
         rows = queries.batches(hub.engine, feed=feed, province=province, period=period, state=state, limit=limit)
-    show(rows, json_output=json_output, title="Batches")
+    show(rows, json_output=json_output, title="Batches", columns=BATCH_COLUMNS)
+    if not json_output:
+        for row in rows:
+            if row["refusal"]:
+                console.print(f"batch {row['batch_id']} was refused: {row['refusal']}", soft_wrap=True)
 
 
 @quarantine_app.callback()
@@ -135,7 +152,7 @@ def quarantine(  # noqa: PLR0917 (typer reads options off the signature)
     limit: Limit = 50,
     json_output: Json = False,
 ) -> None:
-    """List quarantined rows: where they stand in which file, the record error, the rule. Never their content."""
+    """List quarantined rows: batch and row, the record error, the rule; with --json file and byte too. Never their content."""
     if context.invoked_subcommand:
         return
     from pipeline import open_hub
@@ -147,7 +164,7 @@ def quarantine(  # noqa: PLR0917 (typer reads options off the signature)
             with hub.engine.connect() as connection:
                 ledger.get(connection, batch)  # an unknown batch is told, not answered with nothing
         rows = queries.quarantine(hub.engine, feed=feed, batch=batch, reason=reason, limit=limit)
-    show(rows, json_output=json_output, title="Quarantine")
+    show(rows, json_output=json_output, title="Quarantine", columns=QUARANTINE_COLUMNS)
 
 
 @quarantine_app.command("show")

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 import typer
 from pydantic import BaseModel
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -18,8 +19,9 @@ from hub.errors import HubError
 from hub.logging import redact
 from hub.periods import SHANGHAI
 
-# Where nobody looks on, a table is as wide as it needs to be to stay one line a row.
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+# Where nobody looks on, nothing is folded: a row is one line, as wide as it needs to be.
+UNFOLDED = 100_000
+console = Console(highlight=False, width=None if sys.stdout.isatty() else UNFOLDED)
 Row = Mapping[str, object]
 
 
@@ -38,9 +40,15 @@ def _plain(value: object) -> object:
 
 
 def show(
-    rows: Sequence[Row], *, json_output: bool, title: str, empty: str = "nothing", columns: Sequence[str] | None = None
+    rows: Sequence[Row],
+    *,
+    json_output: bool,
+    title: str,
+    empty: str = "nothing",
+    columns: Sequence[str] | Mapping[str, str] | None = None,
 ) -> None:
-    """Rows of equal keys; the keys are the headings. `columns`: those that a table shows, where a row holds too many for one."""
+    """Rows of equal keys; the keys are the headings. `columns`: those that a table shows, where a row holds too many for one; or
+    key → heading. JSON holds every key."""
     if json_output:
         sys.stdout.write(as_json([dict(row) for row in rows]) + "\n")
         return
@@ -48,12 +56,29 @@ def show(
         console.print(f"{title}: {empty}")
         return
     chosen = columns or tuple(rows[0])
-    table = Table(title=title, title_justify="left", header_style="bold")
-    for name in chosen:
-        table.add_column(name, justify="right" if isinstance(rows[0][name], int | Decimal) else "left", overflow="fold")
+    headings = chosen if isinstance(chosen, Mapping) else dict(zip(chosen, chosen, strict=True))
+    table = Table(
+        title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD, show_edge=False, pad_edge=False,
+        collapse_padding=True,
+    )  # fmt: skip
+    for name, heading in headings.items():
+        table.add_column(heading, justify="right" if any(_is_number(row[name]) for row in rows) else "left", overflow="fold")
     for row in rows:
-        table.add_row(*("" if row[name] is None else str(_readable(row[name])) for name in chosen))
+        table.add_row(*("" if row[name] is None else str(_readable(row[name])) for name in headings))
+    _keep_words_whole(table)
     console.print(table)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | Decimal) or (isinstance(value, str) and value.startswith("¥"))
+
+
+def _keep_words_whole(table: Table) -> None:
+    """Where the screen has room for every word, only columns of several words fold; where it has not, all do, so that nothing is
+    cut off."""
+    if console.measure(table, options=console.options.update(max_width=UNFOLDED)).minimum <= console.width:
+        for column in table.columns:
+            column.no_wrap = not any(" " in str(cell) for cell in column.cells)
 
 
 def _readable(value: object) -> object:
