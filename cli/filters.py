@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Annotated
 
@@ -37,6 +38,18 @@ def _batch_state(value: str | None) -> str | None:
     return _one_of(value, BATCH_STATES)
 
 
+def _record_error(value: str | None) -> str | None:
+    from schemas.contracts import CONTRACTS
+
+    codes = {contract.unit: len(contract.columns) for contract in CONTRACTS.values()}
+    if value is not None and not (
+        re.fullmatch(r"[0-9]{7}[1-6]", value) and value[:5] in codes and int(value[5:7]) <= codes[value[:5]]
+    ):
+        said = "unit of the feed, two digits of the column (00: the record), class 1 to 6"
+        raise typer.BadParameter(f"{value!r}; allowed: {said}; units: {', '.join(sorted(codes))}")
+    return value
+
+
 def _period(value: str | None) -> str | None:
     from hub.periods import first_day
 
@@ -50,6 +63,9 @@ def _period(value: str | None) -> str | None:
 
 FeedFilter = Annotated[str | None, typer.Option("--feed", callback=_feed, help="Only this feed, for example billing.account.")]
 ProvinceFilter = Annotated[str | None, typer.Option("--province", callback=_province, help="Only this province, for example gd.")]
+ReasonFilter = Annotated[
+    str | None, typer.Option("--reason", callback=_record_error, help="Only this record error code, eight digits.")
+]
 PeriodFilter = Annotated[str | None, typer.Option("--period", callback=_period, help="Only this period.")]
 StateFilter = Annotated[
     str | None, typer.Option("--state", callback=_batch_state, help="landed, gated, loaded, refused or superseded.")

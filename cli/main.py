@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cli.breaks import breaks_app
-from cli.filters import FeedFilter, PeriodFilter, ProvinceFilter, StateFilter
+from cli.filters import FeedFilter, PeriodFilter, ProvinceFilter, ReasonFilter, StateFilter
 from cli.folders import writable
 from cli.identity import identity_app
 from cli.output import as_json, console, errors_told, show
@@ -148,7 +148,7 @@ def quarantine(  # noqa: PLR0917 (typer reads options off the signature)
     context: typer.Context,
     feed: FeedFilter = None,
     batch: Annotated[int | None, typer.Option(help="Only this batch.")] = None,
-    reason: Annotated[str | None, typer.Option(help="Only this record error code.")] = None,
+    reason: ReasonFilter = None,
     limit: Limit = 50,
     json_output: Json = False,
 ) -> None:

@@ -65,9 +65,10 @@ def close(
 @periods_app.command("figures")
 def figures(period: Month, json_output: Json = False) -> None:
     """The figures of a month that stand signed."""
+    from hub.periods import check_kind
     from pipeline import open_hub
     from report.breaks import figures as signed
 
     with errors_told(), open_hub() as hub:
-        rows = signed(hub.engine, period)
+        rows = signed(hub.engine, check_kind(period, "monthly"))
     show(rows, json_output=json_output, title=f"Signed figures of {period}", empty="not signed")

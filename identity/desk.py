@@ -17,6 +17,7 @@ from identity.wording import compared, sentence
 
 Row = dict[str, Any]
 STATES = ("open", "unsure", "proposed", "decided")
+DECISION_KINDS = ("pair", "value")
 
 # The newest decision on a pair that nobody has withdrawn says what state it is in.
 _PAIRS = """
@@ -133,12 +134,24 @@ def subject_records(bind: Engine | Connection, *subject: str) -> tuple[Record, R
 def decisions(
     bind: Engine | Connection, *, kind: str | None = None, customer: str | None = None, limit: int | None = 50
 ) -> list[Row]:
-    """Everything stewards decided, newest first, withdrawn or not. A value itself is not shown: it may be personal."""
+    """Everything stewards decided, newest first, withdrawn or not. A value itself is not shown: it may be personal.
+
+    Raises NotFound for a kind there is not, or a customer that never was."""
+    if kind is not None and kind not in DECISION_KINDS:
+        raise NotFound(f"no kind {kind!r} of decision; known: {', '.join(DECISION_KINDS)}", kind=kind)
+    if customer is not None and not _rows(bind, "select 1 from core.crosswalk where customer_id = :id limit 1", id=customer):
+        raise NotFound(f"no customer {customer!r}; ids look like BC00000001", customer_id=customer)
     return _rows(bind, _DECISIONS, kind=kind, customer=customer, limit=limit)
 
 
 def signals(bind: Engine | Connection, *, kind: str | None = None, limit: int | None = 50) -> list[Row]:
-    """What identity saw and did not act upon: junk and contested codes, cross-references that other facts deny, …"""
+    """What identity saw and did not act upon: junk and contested codes, cross-references that other facts deny, …
+
+    Raises NotFound for a kind that was never seen."""
+    if kind is not None:
+        seen = [row["kind"] for row in _rows(bind, "select distinct kind from core.identity_signal order by kind")]
+        if kind not in seen:
+            raise NotFound(f"no signal of kind {kind!r} was ever seen; seen were: {', '.join(seen) or 'none'}", kind=kind)
     return _rows(bind, _SIGNALS, kind=kind, limit=limit)
 
 

@@ -161,7 +161,11 @@ def waivers(bind: Bind) -> list[Record]:
 
 
 def requests(bind: Bind, break_id: str | None = None) -> list[Record]:
-    """Requests to the systems, newest first: corrections that were decided, and whether they were sent."""
+    """Requests to the systems, newest first: corrections that were decided, and whether they were sent.
+
+    Raises NotFound for a break that never was."""
+    if break_id is not None and not _rows(bind, "select 1 from audit.breaks where break_id = :id limit 1", id=break_id):
+        raise NotFound(f"no break {break_id!r}; `bsshub breaks` lists them", break_id=break_id)
     statement = """
     select outbox_id, target_system, province, kind, break_id, state, requested_by, requested_at, payload
     from audit.outbox where cast(:break_id as text) is null or break_id = :break_id order by outbox_id desc"""

@@ -105,6 +105,9 @@ WRONG: dict[tuple[str, ...], str] = {
     ("breaks", "waive", "--rule", "x", "--from", "20990101", "--until", "20990102", "--by", "a", "--why", "b"): "known: ",
     ("periods", "close", "2026", "--by", "a"): "neither a day YYYYMMDD nor a month YYYYMM",
     ("periods", "propose", "203001"): "holds no figure of 203001",
+    ("periods", "figures", "abc"): "neither a day YYYYMMDD nor a month YYYYMM",
+    ("periods", "figures", "20260305"): "period 20260305 is not monthly",
+    ("breaks", "requests", "--break", "nope"): "no break 'nope'",
 }
 
 
