@@ -18,7 +18,7 @@ from pathlib import Path
 import duckdb
 
 from hub.errors import InvariantBroken
-from reconcile.matching.question import MONEY_DIGITS, Mode, Question
+from reconcile.matching.question import MONEY_DIGITS, Columns, Mode, Question
 from reconcile.matching.rows import FAULTS, SIDES
 from store.duck import literal
 
@@ -95,9 +95,9 @@ def settle(connection: duckdb.DuckDBPyConnection, question: Question) -> None:
     connection.execute(_FATE)
 
 
-def summarise(connection: duckdb.DuckDBPyConnection, seconds: Decimal) -> Summary:
+def summarise(connection: duckdb.DuckDBPyConnection, question: Question, seconds: Decimal) -> Summary:
     """The summary. Raises InvariantBroken where a row, or money, is lost or counted twice."""
-    sides = {side: _shares(connection, side) for side in SIDES}
+    sides = {side: _shares(connection, question, side) for side in SIDES}
     for side, shares in sides.items():
         parts = [shares[outcome] for outcome in OUTCOMES]
         whole = shares["read"]
@@ -107,11 +107,13 @@ def summarise(connection: duckdb.DuckDBPyConnection, seconds: Decimal) -> Summar
         "select kind, count(distinct group_no) from grouped where settled group by kind "
         "union all select '1:1', count(*) from paired order by kind"
     ).fetchall()
-    return Summary(sides["left"], sides["right"], {str(kind): int(count) for kind, count in kinds}, _notes(connection), seconds)
+    return Summary(
+        sides["left"], sides["right"], {str(kind): int(count) for kind, count in kinds}, _notes(connection, question), seconds
+    )
 
 
-def _shares(connection: duckdb.DuckDBPyConnection, side: str) -> dict[str, Share]:
-    counted = "count(*), coalesce(sum(amount), 0)::varchar, count(*) filter (amount_said <> '' and amount is null)"
+def _shares(connection: duckdb.DuckDBPyConnection, question: Question, side: str) -> dict[str, Share]:
+    counted = f"count(*), coalesce(sum(amount), 0)::varchar, {_unread('amount', question.amount)}"
     whole = connection.execute(f"select 'read', {counted} from rows where side = ?", [side]).fetchall()
     parts = connection.execute(f"select outcome, {counted} from fate where side = ? group by outcome", [side]).fetchall()
     found = {str(name): Share(int(rows), _amount(money), int(bad)) for name, rows, money, bad in (*whole, *parts)}
@@ -123,14 +125,18 @@ def _amount(units: str) -> Decimal:
     return exact.quantize(Decimal("0.01")) if exact == exact.quantize(Decimal("0.01")) else exact.normalize()
 
 
-def _notes(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+def _unread(column: str, asked: Columns | None) -> str:
+    """How many rows have none, an empty cell as well as one that says something else; of a column not asked for, none has."""
+    return f"count(*) filter ({asked is not None} and {column} is null)"
+
+
+def _notes(connection: duckdb.DuckDBPyConnection, question: Question) -> tuple[str, ...]:
     """What a person should know of the extracts themselves."""
     notes = []
     for side in SIDES:
         row = connection.execute(
             "select count(*) filter (unnamed), count(*) - count(distinct id), "
-            "count(*) filter (amount_said <> '' and amount is null), "
-            "count(*) filter (date_said <> '' and day is null), count(*) filter (key is null) "
+            f"{_unread('amount', question.amount)}, {_unread('day', question.date)}, count(*) filter (key is null) "
             "from rows where side = ?",
             [side],
         ).fetchone()

@@ -40,7 +40,7 @@ def answer_question(question: Question, out: Path) -> answer.Summary:
             _group(connection, question)
             answer.settle(connection, question)
             seconds = Decimal(f"{time.monotonic() - began:.2f}")
-            summary = answer.summarise(connection, seconds)
+            summary = answer.summarise(connection, question, seconds)
             answer.write(connection, question, out)
             return summary
 

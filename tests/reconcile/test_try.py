@@ -285,6 +285,16 @@ def test_every_row_is_accounted_for_once_however_dirty(trial: Try) -> None:
     assert "left: 1 rows that repeat an id" in trial.summary.notes
 
 
+def test_an_empty_amount_or_date_is_told_the_same_everywhere(trial: Try) -> None:
+    """The summary, its notes and the list of what is left say one thing of a row: it has no amount that can be read."""
+    found = trial.ask([("L1", "K", "", "2026-03-05", ""), ("L2", "K", "x", "2026-03-05", ""), ("L3", "K", "1", "", "")], SAME)
+    assert [row["reason"] for row in found["left_only"]] == [
+        "its amount cannot be read", "its amount cannot be read", "its date cannot be read"
+    ]  # fmt: skip
+    assert (trial.summary.left["read"].unreadable, trial.summary.left["only"].unreadable) == (2, 2)
+    assert {"left: 2 rows whose amount cannot be read", "left: 1 rows whose date cannot be read"} <= set(trial.summary.notes)
+
+
 ROWS = st.lists(
     st.tuples(st.sampled_from(["A", "B", ""]), st.decimals("-50", "50", places=2), st.integers(0, 4)), max_size=12
 )  # fmt: skip
