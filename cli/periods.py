@@ -2,45 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from cli.output import as_json, console, errors_told, show
+from hub.money import yuan
 
 periods_app = typer.Typer(help="Months: their breaks, their figures, their signatures.", invoke_without_command=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Month = Annotated[str, typer.Argument(help="The month, YYYYMM.")]
+# `critical` breaks are those that stand in the way of signing; `changed` counts figures that no longer are what was signed.
+MONTH_COLUMNS = {
+    "period": "month", "unsettled": "not settled", "critical": "critical", "at stake": "at stake", "signed_by": "signed by",
+    "signed_at": "signed at", "changed": "changed",
+}  # fmt: skip
 
 
 @periods_app.callback()
 def periods(context: typer.Context, json_output: Json = False) -> None:
-    """Every signature of every month, newest first, and how many of its figures no longer hold."""
+    """Every month that the publication holds, newest first: breaks that are not settled, who signed it, figures changed since."""
     if context.invoked_subcommand:
         return
     from pipeline import open_hub
-    from report.breaks import signatures
+    from report.breaks import periods as months
 
     with errors_told(), open_hub() as hub:
-        rows = signatures(hub.engine)
-    show(rows, json_output=json_output, title="Signed periods")
+        rows = months(hub.engine)
+    shown = rows if json_output else [{**row, "at stake": yuan(int(str(row["counted_fen"])))} for row in rows]
+    show(shown, json_output=json_output, title="Months", columns=MONTH_COLUMNS)
 
 
 @periods_app.command("propose")
 def propose(period: Month, json_output: Json = False) -> None:
     """The figures of a month as published, and the critical breaks that stand in the way of signing them."""
     from pipeline import open_hub
-    from pipeline.close import proposal_text, propose_period
+    from pipeline.close import propose_period
 
     with errors_told(), open_hub() as hub:
         proposal = propose_period(hub, period)
     if json_output:
         print(as_json(asdict(proposal)))
         return
-    console.print(proposal_text(proposal), soft_wrap=True)
+    figures_told = [(one.province, one.figure, one.value) for one in proposal.figures]
+    _tell_figures(figures_told, f"{period} as publication {proposal.publication_id} holds it")
+    if proposal.unsettled:
+        console.print("\nCritical breaks not settled · 未了结的严重差异:")
+        for rule, count in proposal.unsettled.items():
+            console.print(f"  {rule}: {count:,}")
     console.print(f"\nDigest: {proposal.digest}", soft_wrap=True)
+
+
+def _tell_figures(figures: Iterable[tuple[str, str, int]], title: str) -> None:
+    from pipeline.close import figure_shown
+    from reconcile.figures import FIGURES
+
+    rows = [
+        {"in": province, "figure": FIGURES[name].en, "数字": FIGURES[name].zh, "value": figure_shown(name, value)}
+        for province, name, value in figures
+    ]
+    show(rows, json_output=False, title=title, empty="not signed")
 
 
 @periods_app.command("close")
@@ -71,4 +95,8 @@ def figures(period: Month, json_output: Json = False) -> None:
 
     with errors_told(), open_hub() as hub:
         rows = signed(hub.engine, check_kind(period, "monthly"))
-    show(rows, json_output=json_output, title=f"Signed figures of {period}", empty="not signed")
+    if json_output:
+        show(rows, json_output=True, title="")
+        return
+    told = [(str(row["province"]), str(row["figure"]), int(str(row["value"]))) for row in rows]
+    _tell_figures(told, f"Signed figures of {period}")

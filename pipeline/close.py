@@ -25,14 +25,18 @@ def close_period(
         return sign(hub.engine, period, by=by, note=note, expected=expected)
 
 
+def figure_shown(figure: str, value: int) -> str:
+    """A figure's value for a person: money in yuan, counts as they are."""
+    return yuan(value) if figure.endswith("_fen") else f"{value:,}"
+
+
 def proposal_text(proposal: Proposal) -> str:
     """The proposal as Markdown, in both languages, for the person who signs."""
     lines = [f"## {proposal.period}", f"Publication {proposal.publication_id} · 发布 {proposal.publication_id}", ""]
     lines += ["| Province 省份 | Figure 数字 | |", "|---|---|---:|"]
     for one in proposal.figures:
         label = FIGURES[one.figure]
-        shown = yuan(one.value) if one.figure.endswith("_fen") else f"{one.value:,}"
-        lines.append(f"| {one.province} | {label.en} · {label.zh} | {shown} |")
+        lines.append(f"| {one.province} | {label.en} · {label.zh} | {figure_shown(one.figure, one.value)} |")
     if proposal.unsettled:
         lines += ["", "Critical breaks not settled · 未了结的严重差异:"]
         lines += [f"- {rule}: {count:,}" for rule, count in proposal.unsettled.items()]

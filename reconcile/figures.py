@@ -15,11 +15,11 @@ from schemas.contract import Label
 
 FIGURES: Mapping[str, Label] = {
     "bills": Label(en="Bills", zh="账单数"),
-    "billed_fen": Label(en="Billed, fen", zh="账单金额(分)"),
+    "billed_fen": Label(en="Billed", zh="账单金额"),
     "bill_items": Label(en="Bill items", zh="账单明细数"),
-    "bill_items_fen": Label(en="Bill items, fen", zh="账单明细金额(分)"),
+    "bill_items_fen": Label(en="Amount of bill items", zh="账单明细金额"),
     "payments": Label(en="Payments", zh="缴费笔数"),
-    "paid_fen": Label(en="Paid, fen", zh="缴费金额(分)"),
+    "paid_fen": Label(en="Paid", zh="缴费金额"),
 }
 """What is signed of each province and month. Names ending in `_fen` are money."""
 

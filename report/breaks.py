@@ -64,6 +64,28 @@ select subject ->> 'month' as period, count(*) as breaks, count(*) filter (where
     count(*) filter (where state in ('open', 'explained')) as unsettled, coalesce(sum(counted_fen), 0)::bigint as counted_fen
 from audit.break_now where subject ->> 'month' is not null group by 1 order by 1 desc limit :limit
 """
+_PERIODS = """
+with held as (
+    select period from audit.batch where state = 'loaded' and length(period) = 6
+    union select to_char(timezone('Asia/Shanghai', paid_at), 'YYYYMM') from portal_v1.payment
+    union select subject ->> 'month' from audit.break_now where subject ->> 'month' is not null
+    union select period from audit.period_signature
+), found as (
+    select subject ->> 'month' as period, count(*) filter (where state in ('open', 'explained')) as unsettled,
+        count(*) filter (where state in ('open', 'explained') and severity = 'critical' and waiver_id is null
+            and rule_id <> 'signed_figure_changed') as critical,
+        count(*) filter (where state <> 'closed' and rule_id = 'signed_figure_changed') as changed,
+        sum(counted_fen)::bigint as counted_fen
+    from audit.break_now group by 1
+)
+select h.period, coalesce(f.unsettled, 0) as unsettled, coalesce(f.critical, 0) as critical,
+    coalesce(f.counted_fen, 0) as counted_fen, s.signature_id, s.signed_by, s.signed_at, s.note, s.publication_id,
+    case when s.signature_id is not null then coalesce(f.changed, 0) end as changed
+from held h
+left join found f using (period)
+left join audit.period_signature s on s.period = h.period and s.stands
+order by h.period desc
+"""
 SIGNATURES = """
 select s.signature_id, s.period, s.signed_by, s.signed_at, s.note, s.publication_id, s.stands, s.figures_digest,
     (select count(*) from audit.break_now b where b.rule_id = 'signed_figure_changed' and b.state <> 'closed'
@@ -134,6 +156,14 @@ def trend(bind: Bind, limit: int = 30) -> list[Record]:
 def months(bind: Bind, limit: int = 12) -> list[Record]:
     """Breaks of each month that rules judge by month, newest first."""
     return _rows(bind, _MONTHS, limit=limit)
+
+
+def periods(bind: Bind) -> list[Record]:
+    """Every month of which something is loaded, paid, found or signed, newest first, with the signature that stands, if one does.
+
+    `critical`: breaks that stand in the way of signing; `changed`: signed figures that no longer hold.
+    """
+    return _rows(bind, _PERIODS)
 
 
 def signatures(bind: Bind) -> list[Record]:

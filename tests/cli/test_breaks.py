@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hub.money import yuan
 from tests.cli.conftest import Run, environment, runner
 from tests.e2e.published import Published
 from tests.e2e.spoilt import MONTH
@@ -120,7 +121,14 @@ def test_a_wrong_word_is_answered_with_what_was_allowed(words: tuple[str, ...], 
 def test_a_month_is_signed_once_its_critical_breaks_are_settled(bsshub: Run) -> None:
     proposal = json.loads(bsshub("periods", "propose", MONTH, "--json").stdout)
     assert {"bills", "billed_fen", "bill_items_fen"} <= {figure["figure"] for figure in proposal["figures"]}
-    assert proposal["digest"] in bsshub("periods", "propose", MONTH).stdout
+    told = bsshub("periods", "propose", MONTH).stdout
+    assert proposal["digest"] in told
+    billed = [figure["value"] for figure in proposal["figures"] if figure["figure"] == "billed_fen"]
+    assert all(" ".join(("Billed", "账单金额", yuan(fen))) in " ".join(told.split()) for fen in billed)
+    assert not {"|", "##", "fen"} & set(told.split())
+    before = {row["period"]: row for row in json.loads(bsshub("periods", "--json").stdout)}[MONTH]
+    assert before["critical"] == sum(proposal["unsettled"].values()) <= before["unsettled"]
+    assert (before["signed_by"], before["changed"]) == (None, None)
     if proposal["unsettled"]:
         refused = bsshub("periods", "close", MONTH, "--by", "Li Si")
         assert (refused.exit_code, "not settled" in refused.stderr) == (1, True)
@@ -130,8 +138,10 @@ def test_a_month_is_signed_once_its_critical_breaks_are_settled(bsshub: Run) -> 
                 assert bsshub("breaks", act, row["break_id"], "--by", "Li Si", "--why", "checked").exit_code == 0
     signed = bsshub("periods", "close", MONTH, "--by", "Li Si", "--digest", proposal["digest"])
     assert signed.exit_code == 0, signed.output
-    [signature] = json.loads(bsshub("periods", "--json").stdout)
-    assert (signature["period"], signature["signed_by"], signature["stands"], signature["changed"]) == (MONTH, "Li Si", True, 0)
+    months = {row["period"]: row for row in json.loads(bsshub("periods", "--json").stdout)}
+    assert (months[MONTH]["signed_by"], months[MONTH]["critical"], months[MONTH]["changed"]) == ("Li Si", 0, 0)
+    assert all(row["signed_by"] is None for month, row in months.items() if month != MONTH)
+    assert "Li Si" in bsshub("periods").stdout
     figures = json.loads(bsshub("periods", "figures", MONTH, "--json").stdout)
     assert {(row["province"], row["figure"], row["value"]) for row in figures} == {
         (figure["province"], figure["figure"], figure["value"]) for figure in proposal["figures"]

@@ -76,7 +76,7 @@ def test_what_is_shown_are_the_figures_in_both_languages_and_what_stands_in_the_
 ) -> None:
     shown = function_of(dag, "propose")()
     assert (shown["period"], shown["digest"], signed) == ("202602", "d1", [])
-    for words in ("Billed, fen", "账单金额(分)", "¥5,000.00", "invoice_is_not_sum_of_items: 2", "未了结"):
+    for words in ("Billed · 账单金额 |", "¥5,000.00", "invoice_is_not_sum_of_items: 2", "未了结"):
         assert words in shown["body"]
 
 
