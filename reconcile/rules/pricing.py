@@ -27,50 +27,56 @@ BILLED_PRICE_DIFFERS = Rule(
     right=words.said("Unit price, fen (billing)", "单价(分, 账务)"),
     found="""
         with changed as (
-            select province, product_id_crm, completed_at::date as until, price_fen as next_fen, order_action,
+            select province, product_id_crm, order_no, completed_at::date as until, price_fen as next_fen, order_action,
                 lag(price_fen) over (partition by province, product_id_crm order by completed_at, order_no) as price_fen
             from core.product_order
             semi join (
-                select province, product_id_crm from core.product_order
-                where order_action = 'modify' and order_state = 'completed'
-            ) modified using (province, product_id_crm)
+                select province, product_id_crm from odd_order where order_state = 'completed'
+                    and (order_action = 'modify' or order_action = 'add' and price_fen <> monthly_price_fen)
+            ) ordered_otherwise using (province, product_id_crm)
             where order_state = 'completed' and order_action in ('add', 'modify') and price_fen is not null
         ), superseded as (
-            select *, lag(until) over (partition by province, product_id_crm order by until) as since
-            from changed where order_action = 'modify' and price_fen is distinct from next_fen
+            select *, lag(until) over (partition by province, product_id_crm order by until, order_no) as since
+            from changed where price_fen <> next_fen or price_fen is null and order_action = 'modify'
         ), suspect as (
-            select rent.*, product.monthly_price_fen, strptime(rent.month, '%Y%m')::date as first_day,
-                last_day(first_day) as last_day
-            from rent join kept on kept.province = rent.province and kept.month = rent.month
-            join core.product product on product.province = rent.province and product.product_id_crm = rent.product_id_crm
-            where rent.amount_fen > 0 and (rent.price_fen <> product.monthly_price_fen
+            select rent.*, strptime(rent.month, '%Y%m')::date as first_day, last_day(first_day) as last_day
+            from odd_rent rent join kept on kept.province = rent.province and kept.month = rent.month
+            where rent.amount_fen > 0 and (rent.price_fen <> rent.monthly_price_fen
                 or (rent.province, rent.product_id_crm) in (select (province, product_id_crm) from superseded))
         ), agreed as (
-            select suspect.*, old.price_fen as agreed_fen, old.until
+            select suspect.*, old.price_fen as agreed_fen, old.until, old.order_no
             from suspect join superseded old using (province, product_id_crm)
             where old.until >= first_day and (old.since is null or old.since <= last_day)
             union all
-            select suspect.*, monthly_price_fen, 'infinity'::date
+            select suspect.*, monthly_price_fen, 'infinity'::date, null
             from suspect anti join superseded later on later.province = suspect.province
                 and later.product_id_crm = suspect.product_id_crm and later.until > last_day
         ), wrong as (
-            select province, product_id_crm, month, bill_no, item_no, price_fen, arg_max(agreed_fen, until) as agreed_fen,
+            select province, product_id_crm, month, bill_no, item_no, price_fen, day(last_day) as days,
+                coalesce(quantity, 1) * (coalesce(charged_to, last_day) - charged_from + 1) as piece_days,
+                arg_max(agreed_fen, until) as agreed_fen, list(order_no) as order_nos,
                 string_agg(distinct agreed_fen::varchar, ',' order by agreed_fen::varchar) as agreed
             from agreed group by all having not bool_or(agreed_fen is null or agreed_fen = price_fen)
         )
         select province, product_id_crm, month, min(agreed) as left_value,
             string_agg(distinct price_fen::varchar, ',' order by price_fen::varchar) as right_value,
-            sum(abs(price_fen - agreed_fen))::bigint as money_fen, min(bill_no) as bill_no, list_sort(list(item_no)) as item_nos
+            sum(abs(price_fen - agreed_fen)::hugeint * piece_days // days)::bigint as money_fen, min(bill_no) as bill_no,
+            list_sort(list(item_no)) as item_nos, list_sort(list_distinct(flatten(list(order_nos)))) as order_nos
         from wrong group by province, product_id_crm, month
     """,
     base=_RENTED,
     needs=("bill_item", "product"),
     details=("bill_no",),
+    undetermined="is_withheld('product_order', province, product_id_crm)",
     severity=Severity.MAJOR,
     owner_role=words.BILLING_ASSURANCE,
     cause=words.BY_PRODUCT,
     customer="product_id_crm",
-    refs=(Ref("product", "crm", "product_id_crm"), Ref("bill_item", "billing", "item_nos", many=True)),
+    refs=(
+        Ref("product", "crm", "product_id_crm"),
+        Ref("product_order", "orders", "order_nos", many=True),
+        Ref("bill_item", "billing", "item_nos", many=True),
+    ),
     source=SOURCE,
 )
 
@@ -88,20 +94,23 @@ ORDERED_PRICE_DIFFERS = Rule(
     left=words.said("Monthly price, fen (CRM)", "月价(分, 客户资源)"),
     right=words.said("Agreed price, fen (orders)", "协议月价(分, 定单)"),
     found=f"""
-        with priced as (
+        with suspect as (
+            select distinct province, product_id_crm, monthly_price_fen from odd_order
+            where order_state = 'completed' and order_action in ('add', 'modify') and price_fen <> monthly_price_fen
+                and product_status in {words.LIVE}
+        ), priced as (
             select ordered.province, ordered.product_id_crm, ordered.order_no, ordered.completed_at, ordered.price_fen,
-                product.monthly_price_fen
-            from core.product_order ordered join core.product product on product.province = ordered.province
-                and product.product_id_crm = ordered.product_id_crm
+                suspect.monthly_price_fen
+            from core.product_order ordered join suspect on suspect.province = ordered.province
+                and suspect.product_id_crm = ordered.product_id_crm
             where ordered.order_state = 'completed' and ordered.order_action in ('add', 'modify')
-                and ordered.price_fen is not null and product.product_status in {words.LIVE}
-        ), suspect as (select distinct province, product_id_crm from priced where price_fen <> monthly_price_fen)
+                and ordered.price_fen is not null
+        )
         select province, product_id_crm, any_value(monthly_price_fen)::varchar as left_value,
             arg_max(price_fen, (completed_at, order_no))::varchar as right_value,
             abs(arg_max(price_fen, (completed_at, order_no)) - any_value(monthly_price_fen))::bigint as money_fen,
             arg_max(order_no, (completed_at, order_no)) as order_no
-        from priced semi join suspect using (province, product_id_crm)
-        group by province, product_id_crm
+        from priced group by province, product_id_crm
         having arg_max(price_fen, (completed_at, order_no)) <> any_value(monthly_price_fen)
     """,
     base=f"select province, count(*) as subjects from core.product where product_status in {words.LIVE} group by province",
@@ -168,13 +177,10 @@ CHARGED_OUTSIDE_SERVICE = Rule(
     right=words.said("Charged (billing)", "计费时段(账务)"),
     found="""
         with outside as (
-            select rent.*, product.started_on, product.ended_on,
-                greatest(0, least(charged_to, product.started_on - 1) - charged_from + 1)
-                + greatest(0, charged_to - coalesce(product.ended_on, charged_to)) as days
-            from rent join kept on kept.province = rent.province and kept.month = rent.month
-            join core.product product on product.province = rent.province and product.product_id_crm = rent.product_id_crm
-            where rent.charged_from < product.started_on
-                or rent.charged_from <= product.ended_on and product.ended_on < rent.charged_to
+            select rent.*, greatest(0, least(charged_to, started_on - 1) - charged_from + 1)
+                + greatest(0, charged_to - coalesce(ended_on, charged_to)) as days
+            from odd_rent rent join kept on kept.province = rent.province and kept.month = rent.month
+            where charged_from < started_on or charged_from <= ended_on and ended_on < charged_to
         )
         select province, product_id_crm, month,
             strftime(min(started_on), '%Y-%m-%d') || coalesce(' – ' || strftime(max(ended_on), '%Y-%m-%d'), ' –') as left_value,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -50,6 +51,36 @@ def test_a_price_of_another_month_is_a_break(completed_on: str, billed: int, agr
     assert breaks(repriced(completed_on, billed=billed)) == [
         {"subject": {"product_id_crm": "P1", "month": "202602"}, "left": agreed, "right": str(billed), "money_fen": fen}
     ]
+
+
+def test_what_is_at_stake_is_the_difference_times_the_pieces_for_the_days_charged() -> None:
+    rows = repriced("2026-01-20", billed=10000)
+    rows["bill_item", "I1"] |= {"quantity": 10, "charged_from": "2026-02-15"}
+    assert [found["money_fen"] for found in breaks(rows)] == [2000 * 10 // 2]
+
+
+def test_the_orders_that_agreed_the_price_are_named() -> None:
+    with told(repriced("2026-03-03", billed=12000)) as connection:
+        found(connection, (RULE,))
+        [(refs,)] = connection.execute("select refs from finding").fetchall()
+    assert {"entity": "product_order", "system": "orders", "province": "gd", "source_key": "O9"} in json.loads(refs)
+
+
+def test_a_price_is_not_judged_while_an_order_of_its_product_is_in_quarantine() -> None:
+    rows = repriced("2026-03-03", billed=10000)
+    del rows["product_order", "O9"]
+    assert len(breaks(rows)) == 1
+    with told(rows) as connection:
+        for table in ("product", "bill_item", "product_order"):
+            connection.execute(f"update core.{table} set product_id_crm = 'P1001' where product_id_crm = 'P1'")
+        connection.execute("insert into withheld_row values ('product_order', 'gd', 'O9,P1001,M')")
+        assert found(connection, (RULE,)) == []
+
+
+def test_a_product_that_was_ordered_anew_at_another_price_keeps_the_price_of_the_months_before() -> None:
+    rows = repriced("2026-03-03", billed=10000)
+    rows["product_order", "O9"]["order_action"] = "add"
+    assert breaks(rows) == []
 
 
 def test_a_month_before_a_change_whose_price_nobody_knows_is_not_judged() -> None:
