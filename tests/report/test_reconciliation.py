@@ -61,6 +61,10 @@ def test_the_page_holds_its_sections_charts_and_no_outside_address(seeded: Engin
     assert page.count("<svg") >= 4
     assert "Money at stake by rule" in page
     assert "Li Si" in page
+    causes = page[page.index('id="causes-table"') : page.index('id="trend"')]
+    assert "Terminated but billed" in causes
+    assert "已拆机仍计费" in causes
+    assert "terminated_but_billed" not in causes
     assert HTML not in page
     assert "&lt;b&gt;" in page
     assert not re.findall(r"(?:src|href)=\"(?:https?:)?//", page)
