@@ -155,9 +155,7 @@ def test_verify_ends_with_one_and_names_what_it_found(bsshub: Run, published: Pu
     assert subject in " ".join(shown.stdout.split())
 
 
-def test_expired_bytes_are_gone_by_decision_and_the_store_is_sound(
-    published: Published, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_expired_bytes_are_gone_by_decision_and_the_store_is_sound(published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
     hub = published.rig.copy_of(published.hub)
     bsshub = runner(environment(hub, published.rig.connections))
     words = ("expire", "--before", "20991231", "--by", "Li Si", "--reason", "contract over", "--json")
