@@ -139,6 +139,26 @@ INVARIANTS: tuple[tuple[Said, Said], ...] = (
 )
 
 
+SIGNALS: Mapping[str, Said] = {
+    "junk_code": Said("code of many unrelated names", "多家无关名称共用的代码"),
+    "contested_code": Said("code that two names claim", "两家名称争用的代码"),
+    "several_codes_for_one_customer": Said("one source customer, several codes", "同一源客户多个代码"),
+    "organisation_code_under_several_usccs": Said("organisation code under several USCCs", "组织机构代码对应多个信用代码"),
+    "organisation_code_disagrees_with_uscc": Said("organisation code is not the USCC's", "组织机构代码与信用代码不符"),
+    "bridge_between_usccs": Said("record between two USCCs", "介于两个信用代码之间的记录"),
+    "could_be_either_of_two_firms": Said("could be either of two firms", "可能属两家企业之一"),
+    "too_many_alike": Said("too many records alike in name alone", "仅名称相同的记录过多"),
+    "ambiguous_cross_reference": Said("cross-reference to several customers", "对照关系指向多个客户"),
+    "cross_reference_to_nobody": Said("cross-reference to nobody", "对照关系无对应客户"),
+    "cross_reference_contradicted_by_uscc": Said("cross-reference that the USCC denies", "对照关系与信用代码矛盾"),
+    "cross_reference_between_branch_and_parent": Said("cross-reference between branch and parent", "分支与上级之间的对照关系"),
+    "cross_reference_between_unlike_records": Said("cross-reference between unlike records", "差异过大的记录之间的对照关系"),
+    "account_mapping_denied_by_crm": Said("account mapping that CRM denies", "账户对应关系与客户资源系统矛盾"),
+    "no_customer_number": Said("row without a customer number", "缺客户编号的记录"),
+    "hierarchy_goes_round": Said("hierarchy that goes round", "层级成环"),
+}
+
+
 def said(table: Mapping[str, Said], word: object) -> Said:
     """The word in both languages; one the table does not know is shown as it is, so that nothing is hidden."""
     text = "" if word is None else str(word)

@@ -10,8 +10,10 @@ import pytest
 from playwright.sync_api import Browser, Page
 from sqlalchemy import Connection, Engine, insert, text
 
+import identity
 from hub.settings import Settings
 from identity.decisions import Record, Verdict, decide_pair, set_value, undo
+from report import words
 from report.build import build
 from report.steward import SECTIONS
 from store import tables
@@ -116,3 +118,11 @@ def test_an_empty_desk_says_so(store_engine: Engine, tmp_path: Path) -> None:
     whole = (tmp_path / "out" / "steward.html").read_text("utf-8")
     assert "Nothing waits." in whole
     assert "Nothing but new customers so far." in whole
+
+
+def test_every_signal_that_identity_gives_has_its_words() -> None:
+    sources = "\n".join(file.read_text(encoding="utf-8") for file in Path(str(identity.__file__)).parent.glob("*.py"))
+    given = set(re.findall(r"insert into signal\s+(?:with .*?\)\s+)?select '(\w+)'", sources, re.DOTALL))
+    given |= set(re.findall(r"then '(cross_reference_\w+|account_mapping_\w+)'", sources))
+    assert len(given) > 8
+    assert {kind for kind in given if kind not in words.SIGNALS} == set()
