@@ -156,7 +156,8 @@ def published_totals(bind: Bind) -> list[Record]:
 
 
 def night_summary(bind: Bind, cycle: str) -> Record:
-    """What one night came to: feeds loaded and missing, the batches' rows and fen by fate, what is published and disputed.
+    """What one night came to: feeds loaded and missing, the batches' rows and fen by fate (what was sent again counts once), what
+    is published and disputed.
 
     The monthly feeds count by the month that the night asks for. Figures of the publication are None where another cycle, or
     none, is the one now published.

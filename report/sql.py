@@ -178,14 +178,18 @@ group by c.relname
 order by c.relname
 """
 
-NIGHT_FLOW = """
+NIGHT_FLOW = f"""
 select count(*) filter (where state in ('loaded', 'superseded')) as batches_loaded,
     count(*) filter (where state = 'refused') as batches_refused,
-    coalesce(sum(received), 0) as received, coalesce(sum(accepted), 0) as accepted,
-    coalesce(sum(quarantined), 0) as quarantined, coalesce(sum(duplicate), 0) as duplicate, coalesce(sum(refused), 0) as refused,
-    coalesce(sum(received_fen), 0) as received_fen, coalesce(sum(accepted_fen), 0) as accepted_fen,
-    coalesce(sum(quarantined_fen), 0) as quarantined_fen
-from audit.batch
+    coalesce(sum(received) filter (where stands), 0) as received,
+    coalesce(sum(accepted) filter (where stands), 0) as accepted,
+    coalesce(sum(quarantined) filter (where stands), 0) as quarantined,
+    coalesce(sum(duplicate) filter (where stands), 0) as duplicate,
+    coalesce(sum(refused) filter (where stands), 0) as refused,
+    coalesce(sum(received_fen) filter (where stands), 0) as received_fen,
+    coalesce(sum(accepted_fen) filter (where stands), 0) as accepted_fen,
+    coalesce(sum(quarantined_fen) filter (where stands), 0) as quarantined_fen
+from (select *, batch_id in ({STANDING}) as stands from audit.batch) came
 where period in (:daily, :monthly)
 """
 

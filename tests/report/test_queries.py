@@ -94,11 +94,12 @@ def test_rows_pulled_again_are_counted_once_and_those_of_a_correction_beside_the
     def counted() -> int:
         return sum(number(row, "rows") for row in queries.quarantine_by_reason(seeded))
 
-    before = counted()
+    before, night = counted(), queries.night_summary(seeded, "20260314")["received"]
     with seeded.begin() as connection:
         add_batch(connection, "crm.customer", "gd", "20260314", 1, resend=1, content_digest="again")
         add_batch(connection, "billing.bill", "gd", "202602", 0, resend=1, state="superseded", content_digest="older")
     assert counted() == before
+    assert queries.night_summary(seeded, "20260314")["received"] == night
     with seeded.begin() as connection:
         add_batch(connection, "billing.bill", "gd", "202602", 0, kind="correction_insert", content_digest="more")
     assert counted() == before + 6
