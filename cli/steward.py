@@ -86,7 +86,8 @@ def confirm(decision: DecisionId, by: By, json_output: Json = False) -> None:
 
 @steward_app.command()
 def undo(decision: DecisionId, by: By, reason: Reason, json_output: Json = False) -> None:
-    """Withdraw a decision; from the next unify on it is as if it had not been made."""
+    """Withdraw a decision; from the next unify on it is as if it had not been made. One person may, also with four eyes: codes
+    and the model decide again."""
     from identity import decisions
     from pipeline import open_hub
 
