@@ -109,11 +109,15 @@ def _charts(connection: Connection, rules: Sequence[Mapping[str, object]], night
     systems = [
         {**row, "system": SYSTEM_NAMES.get(str(row["system"]), row["system"])} for row in breaks.sums(connection, "system")
     ]
+    owners = [
+        {**row, "owner": " ".join(words.said(words.OWNERS, row["owner"] or "–")).strip()}
+        for row in breaks.sums(connection, "owner")
+    ]
     ages = [{**row, "age": f"{row['age']} days 天"} for row in breaks.sums(connection, "age")]
     return Charts(
         by_rule=bars("Money at stake by rule", named, "rule", "counted_fen", yuan),
         by_age=bars("Money at stake by age in days", ages, "age", "counted_fen", yuan),
-        by_owner=bars("Money at stake by owner", breaks.sums(connection, "owner"), "owner", "counted_fen", yuan),
+        by_owner=bars("Money at stake by owner", owners, "owner", "counted_fen", yuan),
         by_system=bars("Money at stake by system", systems, "system", "counted_fen", yuan),
         money=trend("Money in breaks by night", nights, "money_fen", yuan),
         count=trend("Breaks by night", nights, "breaks", "{:,}".format),

@@ -159,6 +159,41 @@ SIGNALS: Mapping[str, Said] = {
 }
 
 
+OWNERS: Mapping[str, Said] = {
+    "billing-assurance": Said("billing-assurance", "计费稽核"),
+    "order-management": Said("order-management", "定单管理"),
+    "customer-data-steward": Said("customer-data-steward", "客户数据专员"),
+    "resource-management": Said("resource-management", "资源管理"),
+    "group-production": Said("group-production", "集团客户生产"),
+    "data-engineering": Said("data-engineering", "数据工程"),
+    "revenue-assurance": Said("revenue-assurance", "收入保障"),
+}
+"""Roles that answer for a rule; a break that somebody took is that person's."""
+
+ACTS: Mapping[str, Said] = {
+    "take": Said("took it over", "认领"),
+    "answer": Said("explained", "说明"),
+    "return": Said("returned the explanation", "退回说明"),
+    "accept": Said("accepted", "认可"),
+    "correct": Said("asked for a correction", "要求更正"),
+}
+
+ENTITY_NAMES: Mapping[str, Said] = {
+    "customer": Said("customer", "客户"),
+    "contact": Said("contact", "联系人"),
+    "agreement": Said("contract", "协议"),
+    "product": Said("product", "产品实例"),
+    "resource": Said("resource", "资源"),
+    "product_order": Said("order", "定单"),
+    "work_order": Said("work order", "工单"),
+    "production_job": Said("production job", "生产任务"),
+    "account": Said("account", "账户"),
+    "bill": Said("bill", "账单"),
+    "bill_item": Said("bill item", "账单明细"),
+    "payment": Said("payment", "缴费"),
+}
+
+
 def said(table: Mapping[str, Said], word: object) -> Said:
     """The word in both languages; one the table does not know is shown as it is, so that nothing is hidden."""
     text = "" if word is None else str(word)

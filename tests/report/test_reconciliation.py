@@ -6,10 +6,13 @@ import re
 
 from sqlalchemy import Engine, text
 
-from report import queries
+from reconcile.life import Act
+from reconcile.rules import RULES
+from report import queries, words
 from report.breaks import listing, sums
 from report.charts import bars, trend
 from report.reconciliation import read_ledger, render_ledger
+from schemas.entities import ENTITIES
 from tests.report.scene import HTML
 
 
@@ -91,3 +94,9 @@ def test_drill_down_shows_the_breaks_with_most_at_stake(seeded: Engine) -> None:
     money = [int(str(one.now["counted_fen"])) for one in ledger.drill]
     assert money == sorted(money, reverse=True)
     assert all(one.now["state"] != "closed" for one in ledger.drill)
+
+
+def test_every_entity_owner_and_act_is_said_in_both_languages() -> None:
+    assert set(words.ENTITY_NAMES) == set(ENTITIES)
+    assert set(words.OWNERS) == {rule.owner_role for rule in RULES}
+    assert set(words.ACTS) == set(Act)
