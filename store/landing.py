@@ -44,12 +44,11 @@ class Landing:
         self._root: str = root.rstrip("/")
 
     def put(self, name: str, chunks: Iterable[bytes]) -> LandedObject:
-        """Writes the chunks aside while hashing them, then renames: a kill leaves a nameless part, never half an object."""
-        if isinstance(self._fs, LocalFileSystem):
-            # People's data as it came: its owner's alone to read.
-            Path(self._root).mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._fs.makedirs(f"{self._root}/part", exist_ok=True)
-        self._clear_parts()
+        """Writes the chunks aside while hashing them, then renames: a kill leaves a nameless part, never half an object.
+
+        Raises FixConnection where landing cannot be written, before a chunk is asked for.
+        """
+        self._open_for_writing()
         part = f"{self._root}/part/{uuid.uuid4().hex}"
         try:
             with self._fs.open(part, "wb") as file:
@@ -75,6 +74,16 @@ class Landing:
         """Takes bytes away, for retention. `store.retention` records the tombstone first."""
         if self.holds(sha256):
             self._fs.rm_file(self._path(sha256))
+
+    def _open_for_writing(self) -> None:
+        try:
+            if isinstance(self._fs, LocalFileSystem):
+                # People's data as it came: its owner's alone to read.
+                Path(self._root).mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._fs.makedirs(f"{self._root}/part", exist_ok=True)
+            self._clear_parts()
+        except Exception as error:  # noqa: BLE001 (every driver has errors of its own, whose text may hold a key)
+            raise _unopened(self.url, f"nothing can be written there ({type(error).__name__})") from None
 
     def _clear_parts(self) -> None:
         for part in self._fs.ls(f"{self._root}/part", detail=False):

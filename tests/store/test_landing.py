@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.errors import NotFound
+from hub.errors import FixConnection, NotFound
 from schemas.batch import LandedObject
 from store.landing import Landing
 
@@ -33,6 +33,19 @@ def test_bytes_come_back_as_they_went(landing: Landing) -> None:
 def test_only_its_owner_reads_what_landed(tmp_path: Path) -> None:
     Landing((tmp_path / "landing").as_uri()).put("a.dat", [b"13800000000"])
     assert (tmp_path / "landing").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_landing_that_cannot_be_written_says_so_before_anything_is_asked_of_the_source(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    asked: list[bytes] = []
+
+    def chunks() -> Iterator[bytes]:
+        asked.append(b"x")
+        yield b"x"
+
+    with pytest.raises(FixConnection, match=r"BSSHUB_LANDING_URL: file:// cannot be opened: nothing can be written"):
+        Landing((tmp_path / "file" / "landing").as_uri()).put("a.dat", chunks())
+    assert asked == []
 
 
 def test_an_empty_object_is_an_object(landing: Landing) -> None:
