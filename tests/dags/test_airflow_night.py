@@ -158,7 +158,7 @@ def test_a_month_is_signed_by_who_answers_the_form(whole: NightRuns, world: Worl
             act(engine, row["break_id"], Act.ACCEPT, by="李强", said="known at the source")
     run, [form] = _answered(world, "close_period", {"period": "202602"}, YES, {"note": "read with billing"})
     assert run.state == "success"
-    assert "账单金额(分)" in form.body
+    assert "账单金额 | ¥" in form.body
     [signature] = breaks.signatures(engine)
     signed = (signature["period"], signature["signed_by"], signature["note"])
     assert signed == ("202602", world.airflow.api.user, "read with billing")
