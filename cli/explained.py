@@ -7,6 +7,10 @@ from dataclasses import asdict
 from cli.output import show
 from identity.explain import Explanation
 
+CELL_COLUMNS = {
+    "attribute": "attribute", "value": "value", "system": "system", "province": "in", "source_key": "record", "rule": "rule",
+    "batch_id": "batch", "row_no": "row", "file": "file",
+}  # fmt: skip
 DECISION_COLUMNS = ("decision_id", "kind", "verdict", "attribute", "state", "decided_by", "decided_at", "reason", "confirmed_by")
 
 
@@ -20,6 +24,7 @@ def show_explanation(explanation: Explanation) -> None:
         [asdict(cell) for cell in explanation.cells],
         json_output=False,
         title=f"{explanation.customer_id}: each attribute and the row that won 各属性及胜出记录",
+        columns=CELL_COLUMNS,
     )
     show(
         candidates, json_output=False, title="Who else had a say, best first 候选值", empty="no attribute had several candidates"

@@ -54,17 +54,10 @@ QUARANTINE_COLUMNS = {
     "batch_id": "batch", "feed": "feed", "province": "in", "row_no": "row", "reason": "code", "rule_id": "rule",
     "meaning": "meaning",
 }  # fmt: skip
-CUSTOMER_COLUMNS = (
-    "customer_id",
-    "customer_name",
-    "uscc",
-    "customer_category",
-    "industry",
-    "customer_status",
-    "province",
-    "manager_id",
-    "source_ids",
-)
+CUSTOMER_COLUMNS = {
+    "customer_id": "customer", "customer_name": "name", "uscc": "uscc", "customer_category": "category",
+    "customer_status": "status", "province": "in", "manager_id": "manager",
+}  # fmt: skip
 
 
 @app.callback()

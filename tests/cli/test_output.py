@@ -12,7 +12,7 @@ from rich.console import Console
 
 from cli import output
 from cli.breaks import COLUMNS as BREAK_COLUMNS
-from cli.main import BATCH_COLUMNS, FEED_COLUMNS, QUARANTINE_COLUMNS
+from cli.main import BATCH_COLUMNS, CUSTOMER_COLUMNS, FEED_COLUMNS, QUARANTINE_COLUMNS
 from tests.cli.conftest import Run
 
 ROWS = [{"id": "B0123456789abcdef", "rule": "charge_unlike_peers", "said": "a sentence of many words " * 4, "n": 1_234}]
@@ -47,7 +47,14 @@ def test_a_row_is_one_line_where_nobody_looks_on(monkeypatch: pytest.MonkeyPatch
     assert ROWS[0]["said"].strip() in lines[3]
 
 
-LISTINGS = {"feeds": FEED_COLUMNS, "batches": BATCH_COLUMNS, "quarantine": QUARANTINE_COLUMNS, "breaks": BREAK_COLUMNS}
+LISTINGS = {
+    "feeds": FEED_COLUMNS,
+    "batches": BATCH_COLUMNS,
+    "quarantine": QUARANTINE_COLUMNS,
+    "breaks": BREAK_COLUMNS,
+    # A long name may take two lines: it has no words.
+    "customers": [key for key in CUSTOMER_COLUMNS if key != "customer_name"],
+}
 
 
 @pytest.mark.postgres
