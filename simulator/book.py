@@ -139,6 +139,8 @@ class Book:
     contracts_of: dict[str, list[str]] = field(default_factory=dict)
     products_of: dict[str, list[str]] = field(default_factory=dict)
     add_order_of: dict[str, str] = field(default_factory=dict)
+    price_before: dict[str, tuple[date, int]] = field(default_factory=dict)
+    """Product → the day its price changed, and what it was until then, fen (`simulator.repricing`)."""
     job_of_order: dict[str, str] = field(default_factory=dict)
     resources_of: dict[str, list[str]] = field(default_factory=dict)
     in_flight: list[str] = field(default_factory=list)

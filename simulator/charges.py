@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from simulator import names
+from simulator import names, repricing
 from simulator.book import Book
 from simulator.catalogue import BY_CODE
 from simulator.entities import Account, Product
@@ -147,7 +147,7 @@ def _charges(rng: random.Random, book: Book, product: Product, month: tuple[date
     days, of = (end - start).days + 1, (last - first).days + 1
     offering = BY_CODE[product.offering]
     pinned = book.pinned
-    price_fen = product.price_fen + pinned.price_off.get(product.key, 0)
+    price_fen = repricing.price_of(book, product, first) + pinned.price_off.get(product.key, 0)
     rent = (price_fen if days == of else price_fen * days // of) + pinned.rent_off.get(product.key, 0)
 
     def charge(code: str, name: str, quantity: int, price: int, amount: int) -> tuple[Value, ...]:

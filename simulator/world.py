@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 
-from simulator import catalogue, clientele, contradictions, events, fulfilment, planting, spoil
+from simulator import catalogue, clientele, contradictions, events, fulfilment, planting, repricing, spoil
 from simulator.book import Book, Injected
 from simulator.charges import Bill
 from simulator.dirt import DirtRates
@@ -47,6 +47,7 @@ class World:
             contradictions.pin(book)
             fulfilment.fulfil(book)
             planting.plant(book)
+            repricing.reprice(book)
             spoil.break_rows(book, 0)
 
     def reach(self, night: str) -> int:
