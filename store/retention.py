@@ -5,7 +5,7 @@ Bytes that come again are bytes like any others: their tombstone speaks of those
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,8 @@ from store import journal, tables
 from store.landing import Landing
 
 _LOCK = 7_361_004
+AT_ONCE = 500
+"""Objects that go under one lock: a delivery that lands meanwhile waits so long, no longer."""
 _NAMED = "jsonb_array_elements(batch.delivery -> 'objects' || coalesce(batch.delivery -> 'companions', '[]')) object"
 # The same bytes may be of several batches: they go when none of these is new, or still to be loaded.
 _DUE = f"""
@@ -27,7 +29,7 @@ select object ->> 'sha256' as sha256, max((object ->> 'bytes')::bigint) as bytes
     min(batch.system || '.' || batch.feed) as feed, min(batch.province) as province, max(batch.period) as period,
     max(batch.landed_at) as landed_at
 from hub.batch batch, {_NAMED}
-where cast(:sha256 as text) is null or object ->> 'sha256' = :sha256
+where cast(:among as text[]) is null or object ->> 'sha256' = any (:among)
 group by object ->> 'sha256'
 having max(batch.landed_at) < :before and bool_and(batch.state not in ('landed', 'gated'))
 order by max(batch.landed_at), 1
@@ -44,8 +46,7 @@ def due(engine: Engine, landing: Landing, before: datetime) -> list[dict[str, An
     if before > now():
         raise NotAllowed(f"{before:%Y-%m-%d} has not begun: what is still to land would be due")
     with engine.connect() as connection:
-        found = [dict(row) for row in connection.execute(text(_DUE), {"before": before, "sha256": None}).mappings()]
-    return [row for row in found if landing.holds(row["sha256"])]
+        return [row for row in _due(connection, before) if landing.holds(row["sha256"])]
 
 
 def expire(engine: Engine, landing: Landing, before: datetime, *, by: str, reason: str) -> list[dict[str, Any]]:
@@ -56,16 +57,17 @@ def expire(engine: Engine, landing: Landing, before: datetime, *, by: str, reaso
     """
     if not (by.strip() and reason.strip()):
         raise NotAllowed("bytes go by somebody's name and for a reason, which auditors will read")
-    gone = []
-    for row in due(engine, landing, before):
+    gone: list[dict[str, Any]] = []
+    digests = [str(row["sha256"]) for row in due(engine, landing, before)]
+    for start in range(0, len(digests), AT_ONCE):
         with _alone(engine):
             with engine.begin() as connection:
-                still_due = connection.execute(text(_DUE), {"before": before, "sha256": row["sha256"]}).first()
-                if still_due:
+                still_due = _due(connection, before, digests[start : start + AT_ONCE])
+                for row in still_due:
                     _tell(connection, row["sha256"], f"{by.strip()}: {reason.strip()}")
-            if still_due:
+            for row in still_due:
                 landing.remove(row["sha256"])
-                gone.append(row)
+        gone += still_due
     return gone
 
 
@@ -83,6 +85,11 @@ def hold(connection: Connection, landing: Landing, delivery: Delivery) -> None:
     for item in (*delivery.objects, *delivery.companions):
         if not landing.holds(item.sha256):
             raise RetryLater(f"the bytes of {item.name} expired while they landed; pull it again", name=item.name)
+
+
+def _due(connection: Connection, before: datetime, among: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    found = connection.execute(text(_DUE), {"before": before, "among": None if among is None else list(among)})
+    return [dict(row) for row in found.mappings()]
 
 
 def _tell(connection: Connection, sha256: str, reason: str) -> None:

@@ -80,7 +80,9 @@ def test_bytes_of_two_batches_stay_until_both_are_due(store: TestStore) -> None:
     assert periods(store, days=90) == []
 
 
-def test_expired_bytes_are_gone_and_nothing_is_missed(store: TestStore) -> None:
+@pytest.mark.parametrize("at_once", [1, 500])
+def test_expired_bytes_are_gone_and_nothing_is_missed(store: TestStore, monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr(retention, "AT_ONCE", at_once)
     gone = expire(store.engine, store.landing, now(), **LI_SI)
     assert gone
     assert not any(store.landing.holds(row["sha256"]) for row in gone)
