@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 from hub.errors import NotFound
 from identity.extract import read_store
-from identity.versions import Versioned, read_open
+from identity.versions import Versioned, read_open_of
 from store import sequence
 
 CROSSWALK = Versioned(
@@ -23,8 +23,6 @@ CROSSWALK = Versioned(
     json=("evidence",),
 )
 _VERSIONS = "select system, province, customer_key, customer_id, recorded_from, recorded_to from core.crosswalk"
-NAMED_AT_ONCE = 20_000
-"""Up to so many customers are asked for by name; of more, the whole table is read."""
 
 # Strongest first; what is not named here comes after, in the order of its name.
 RULES = """['steward', 'uscc', 'org_code', 'billing.customer_id_crm', 'orders.customer_id_crm', 'group.customer_id_crm',
@@ -138,13 +136,10 @@ def reason(connection: duckdb.DuckDBPyConnection) -> None:
 
 def read_current(connection: duckdb.DuckDBPyConnection) -> None:
     """Makes `crosswalk_current`, the store's open rows with their evidence, of all source customers but those of `standing`."""
-    known = connection.execute(
-        "select customer_id from home where number in (select number from past anti join standing using (node) where is_open) "
-        "limit ?",
-        [NAMED_AT_ONCE + 1],
-    ).fetchall()
-    names = ", ".join(f"'{customer_id}'" for (customer_id,) in known)
-    read_open(connection, CROSSWALK, "true" if len(known) > NAMED_AT_ONCE else f"customer_id in ({names or 'null'})")
+    others = (
+        "select customer_id from home where number in (select number from past anti join standing using (node) where is_open)"
+    )
+    read_open_of(connection, CROSSWALK, "customer_id", others)
     connection.execute(
         "delete from crosswalk_current where (system, province, customer_key) in "
         "(select (system, province, customer_key) from node semi join standing using (node))"

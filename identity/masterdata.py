@@ -14,12 +14,12 @@ from sqlalchemy import Connection, insert
 
 from hub.periods import now
 from identity import hierarchy, settled, standing
-from identity.crosswalk import CROSSWALK, NAMED_AT_ONCE, RULES, assign, read_current, read_history, reason
+from identity.crosswalk import CROSSWALK, RULES, assign, read_current, read_history, reason
 from identity.events import tell
 from identity.golden import GOLDEN, PROVENANCE, pin, survive
 from identity.hierarchy import HIERARCHY, hang
 from identity.review import REVIEW, SIGNALS, set_aside
-from identity.versions import Changes, Versioned, copy_in, find_changes, made_anew, read_open, write_changes
+from identity.versions import Changes, Versioned, copy_in, find_changes, made_anew, read_open, read_open_of, write_changes
 from store import journal, sequence, tables
 
 _WHOLE = (CROSSWALK, HIERARCHY, REVIEW, SIGNALS, GOLDEN)
@@ -91,10 +91,7 @@ def _compare(connection: duckdb.DuckDBPyConnection) -> list[tuple[Versioned, Cha
         "create or replace temp table moved_golden as "
         "select customer_id from golden_customer_opening union select customer_id from golden_customer_closing"
     )
-    known = connection.execute("select customer_id from golden_customer_closing limit ?", [NAMED_AT_ONCE + 1]).fetchall()
-    names = ", ".join(f"'{customer_id}'" for (customer_id,) in known)
-    condition = "true" if len(known) > NAMED_AT_ONCE else f"customer_id in ({names or 'null'})"
-    read_open(connection, PROVENANCE, condition)
+    read_open_of(connection, PROVENANCE, "customer_id", "select customer_id from golden_customer_closing")
     connection.execute("delete from golden_provenance_current where customer_id not in (from moved_golden)")
     wanted = "(from golden_provenance_new semi join moved_golden using (customer_id))"
     return [*found, (PROVENANCE, find_changes(connection, PROVENANCE, wanted))]

@@ -16,10 +16,9 @@ from pathlib import Path
 import duckdb
 
 from identity import crosswalk, hierarchy
-from identity.crosswalk import NAMED_AT_ONCE
 from identity.extract import read_store
 from identity.hierarchy import HIERARCHY
-from identity.versions import read_open
+from identity.versions import read_open_of
 from store.duck import literal
 
 _LAST_RUN = "select seq, data_seq, extract, ran_at::text as ran_at from hub.identity_run order by seq desc limit 1"
@@ -86,12 +85,8 @@ def find_pairs(connection: duckdb.DuckDBPyConnection, memory: Path | None) -> No
 def read_pairs(connection: duckdb.DuckDBPyConnection) -> None:
     """Makes `customer_hierarchy_current`, the store's open rows and their evidence, but for those of `standing_pair`."""
     read_store(connection, "hierarchy_key", "select child_id, parent_id from core.customer_hierarchy where recorded_to is null")
-    known = connection.execute(
-        "select distinct child_id from hierarchy_key anti join standing_pair using (child_id, parent_id) limit ?",
-        [NAMED_AT_ONCE + 1],
-    ).fetchall()
-    names = ", ".join(f"'{child_id}'" for (child_id,) in known)
-    read_open(connection, HIERARCHY, "true" if len(known) > NAMED_AT_ONCE else f"child_id in ({names or 'null'})")
+    others = "select child_id from hierarchy_key anti join standing_pair using (child_id, parent_id)"
+    read_open_of(connection, HIERARCHY, "child_id", others)
     connection.execute(
         "delete from customer_hierarchy_current where (child_id, parent_id) in (select (child_id, parent_id) from standing_pair)"
     )

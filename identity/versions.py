@@ -22,6 +22,8 @@ from hub.errors import RetryLater
 from identity.extract import read_store
 
 BATCH = 50_000
+NAMED_AT_ONCE = 20_000
+"""Up to so many rows are asked for by name; of more, the whole table is read."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,14 @@ def read_open(connection: duckdb.DuckDBPyConnection, versioned: Versioned, condi
     selected = ", ".join(f"{column}::text as {column}" if column in versioned.json else column for column in columns)
     query = f"select {selected} from {versioned.table} where recorded_to is null and {condition}"
     read_store(connection, f"{versioned.name}_current", query)
+
+
+def read_open_of(connection: duckdb.DuckDBPyConnection, versioned: Versioned, column: str, ids: str) -> None:
+    """As `read_open`, of the versions whose `column` is one of the ids that the query `ids` selects. Of more than `NAMED_AT_ONCE`
+    every open version is read; the caller leaves out those that it did not ask for."""
+    found = connection.execute(f"from (select distinct * from ({ids})) limit ?", [NAMED_AT_ONCE + 1]).fetchall()
+    names = ", ".join(f"'{name}'" for (name,) in found)
+    read_open(connection, versioned, "true" if len(found) > NAMED_AT_ONCE else f"{column} in ({names or 'null'})")
 
 
 def find_changes(connection: duckdb.DuckDBPyConnection, versioned: Versioned, wanted: str, *, partial: bool = False) -> Changes:
