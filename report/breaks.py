@@ -12,6 +12,7 @@ from typing import cast
 from sqlalchemy import Connection, Engine, text
 
 from hub.errors import NotFound
+from reconcile.signoff import IN_THE_WAY
 
 Bind = Engine | Connection
 Record = dict[str, object]
@@ -64,7 +65,7 @@ select subject ->> 'month' as period, count(*) as breaks, count(*) filter (where
     count(*) filter (where state in ('open', 'explained')) as unsettled, coalesce(sum(counted_fen), 0)::bigint as counted_fen
 from audit.break_now where subject ->> 'month' is not null group by 1 order by 1 desc limit :limit
 """
-_PERIODS = """
+_PERIODS = f"""
 with held as (
     select period from audit.batch where state = 'loaded' and length(period) = 6
     union select to_char(timezone('Asia/Shanghai', paid_at), 'YYYYMM') from portal_v1.payment
@@ -72,8 +73,7 @@ with held as (
     union select period from audit.period_signature
 ), found as (
     select subject ->> 'month' as period, count(*) filter (where state in ('open', 'explained')) as unsettled,
-        count(*) filter (where state in ('open', 'explained') and severity = 'critical' and waiver_id is null
-            and rule_id <> 'signed_figure_changed') as critical,
+        count(*) filter (where {IN_THE_WAY}) as critical,
         count(*) filter (where state <> 'closed' and rule_id = 'signed_figure_changed') as changed,
         sum(counted_fen)::bigint as counted_fen
     from audit.break_now group by 1
