@@ -48,8 +48,16 @@ TERMINATED_BUT_BILLED = Rule(
 )
 
 # What is terminated or suspended today was in use in the months before, and a month nobody charged stays so.
-_IN_SERVICE = """product_status in {statuses} and started_on < strptime(month, '%Y%m')
+_IN_SERVICE = """product_status in ('active', 'suspended', 'terminated') and started_on < strptime(month, '%Y%m')
             and (product_status <> 'terminated' or ended_on >= last_day(strptime(month, '%Y%m')))"""
+# Only a suspended one's past is looked up: of millions in use it would tell nothing.
+_COUNTED = """
+        select province, count(*) as subjects from (
+            select province from served where product_status <> 'suspended' union all
+            select province from served where product_status = 'suspended'
+                and was_active(province, product_id_crm, product_status, month, last_month)
+        ) judged group by province
+"""
 
 ACTIVE_BUT_NOT_BILLED = Rule(
     rule_id="active_but_not_billed",
@@ -73,7 +81,7 @@ ACTIVE_BUT_NOT_BILLED = Rule(
             join kept on kept.province = product.province
             anti join charge charged on charged.province = product.province
                 and charged.product_id_crm = product.product_id_crm and charged.month = kept.month
-            where {_IN_SERVICE.format(statuses="('active', 'suspended', 'terminated')")}
+            where {_IN_SERVICE}
         )
         select silent.province, silent.product_id_crm, silent.month, silent.monthly_price_fen::varchar as left_value,
             '0' as right_value, greatest(coalesce(silent.monthly_price_fen, 0), 0) as money_fen, silent.account_no
@@ -83,15 +91,10 @@ ACTIVE_BUT_NOT_BILLED = Rule(
     """,
     base=f"""
         with served as (
-            select province, product_id_crm, product_status, month from core.product product join kept using (province)
-            semi join core.account account using (province, account_no)
-            where {_IN_SERVICE.format(statuses="('active', 'suspended', 'terminated')")}
-        )
-        select province, count(*) as subjects from (
-            select province from served where product_status <> 'suspended' union all
-            select province from served where product_status = 'suspended'
-                and was_active(province, product_id_crm, product_status, month, month)
-        ) judged group by province
+            select province, product_id_crm, product_status, month, month as last_month
+            from core.product product join kept using (province) semi join core.account account using (province, account_no)
+            where {_IN_SERVICE}
+        ) {_COUNTED}
     """,
     needs=("product", "account", "bill_item"),
     details=("account_no",),
@@ -129,12 +132,11 @@ IN_USE_WITHOUT_REVENUE = Rule(
             from core.product product
             anti join (select province, product_id_crm from charge join kept using (province, month)) charged
                 on charged.province = product.province and charged.product_id_crm = product.product_id_crm
-            where product.product_status in ('active', 'suspended', 'terminated')
         ), silent as (
             select province, product_id_crm, product_status, started_on, monthly_price_fen, min(month) as first_month,
                 max(month) as last_month, count(*) as months
             from uncharged join kept using (province)
-            where {_IN_SERVICE.format(statuses="('active', 'suspended', 'terminated')")} group by all
+            where {_IN_SERVICE} group by all
         )
         select silent.province, silent.product_id_crm, strftime(silent.started_on, '%Y-%m-%d') as left_value,
             '0' as right_value, (greatest(coalesce(silent.monthly_price_fen, 0), 0) * silent.months)::bigint as money_fen,
@@ -148,10 +150,12 @@ IN_USE_WITHOUT_REVENUE = Rule(
         group by silent.province, silent.product_id_crm, silent.started_on, silent.monthly_price_fen, silent.months
     """,
     base=f"""
-        select product.province, count(*) as subjects from core.product product
-        join (select province, min(month) as month from kept group by province) span on span.province = product.province
-        where {_IN_SERVICE.format(statuses="('active', 'terminated')")}
-        group by product.province
+        with served as (
+            select province, product_id_crm, product_status, month, last_month from core.product product
+            join (select province, min(month) as month, max(month) as last_month from kept group by province) span
+                using (province)
+            where {_IN_SERVICE}
+        ) {_COUNTED}
     """,
     needs=("product", "product_order", "bill_item"),
     details=("months", "order_no"),

@@ -11,6 +11,8 @@ _RENTED = """
     group by rent.province
 """
 
+# A price ordered is in force until the day the next one's order is completed, CRM's from the last such day on. The month in which
+# the price changed knows both: from which day on, or only from the next month, the new one is charged, is not agreed.
 BILLED_PRICE_DIFFERS = Rule(
     rule_id="billed_price_differs",
     family="pricing",
