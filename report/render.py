@@ -98,6 +98,7 @@ def environment() -> Environment:
         "error_said": error_said,
         "rule_said": words.rule,
         "column_said": words.money_column,
+        "entity_said": words.entity,
         "rule_meaning": words.rule_meaning,
         "rule_sides": words.rule_sides,
     }

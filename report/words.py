@@ -178,21 +178,6 @@ ACTS: Mapping[str, Said] = {
     "correct": Said("asked for a correction", "要求更正"),
 }
 
-ENTITY_NAMES: Mapping[str, Said] = {
-    "customer": Said("customer", "客户"),
-    "contact": Said("contact", "联系人"),
-    "agreement": Said("contract", "协议"),
-    "product": Said("product", "产品实例"),
-    "resource": Said("resource", "资源"),
-    "product_order": Said("order", "定单"),
-    "work_order": Said("work order", "工单"),
-    "production_job": Said("production job", "生产任务"),
-    "account": Said("account", "账户"),
-    "bill": Said("bill", "账单"),
-    "bill_item": Said("bill item", "账单明细"),
-    "payment": Said("payment", "缴费"),
-}
-
 
 def said(table: Mapping[str, Said], word: object) -> Said:
     """The word in both languages; one the table does not know is shown as it is, so that nothing is hidden."""
@@ -222,6 +207,14 @@ def rule_sides(rule_id: object) -> tuple[Said, Said]:
 def feed_label(feed_id: str) -> Said:
     contract = CONTRACTS.get(feed_id)
     return _said(contract.label) if contract else Said(feed_id, "")
+
+
+def entity(name: object, system: object) -> Said:
+    """What a row of an entity is called, by the contract of its system that fills it."""
+    for contract in CONTRACTS.values():
+        if (contract.entity, contract.system) == (name, system):
+            return _said(contract.label)
+    return Said(str(name), "")
 
 
 def money_column(view: object, column: object) -> Said:
