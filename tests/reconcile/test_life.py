@@ -96,12 +96,18 @@ def test_what_people_settled_is_open_again_when_its_values_change(store_engine: 
     assert f"{found['due_at']:%Y%m%d %H}" == "20260308 16"
 
 
+def correction_asked(engine: Engine, scene: Scene) -> str:
+    """The break whose owner was asked for a correction, and which the next night found unchanged."""
+    run(engine, scene)
+    born = str(one(engine)["break_id"])
+    act(engine, born, Act.ANSWER, by="Zhang San", said="the invoice is wrong")
+    act(engine, born, Act.CORRECT, by="Li Si", said="mend it", correction=ASKED)
+    run(engine, scene, N2)
+    return born
+
+
 def test_what_the_owner_did_not_mend_goes_back_and_may_be_asked_for_again(store_engine: Engine, scene: Scene) -> None:
-    run(store_engine, scene)
-    born = str(one(store_engine)["break_id"])
-    act(store_engine, born, Act.ANSWER, by="Zhang San", said="the invoice is wrong")
-    act(store_engine, born, Act.CORRECT, by="Li Si", said="mend it", correction=ASKED)
-    run(store_engine, scene, N2)
+    born = correction_asked(store_engine, scene)
     back = act(store_engine, born, Act.RETURN, by="Li Si", said="the bill came unchanged")
     assert (back.state, f"{back.due_at:%Y%m%d %H}") == ("open", "20260307 16")
     act(store_engine, born, Act.ANSWER, by="Zhang San", said="still wrong")
@@ -112,11 +118,7 @@ def test_what_the_owner_did_not_mend_goes_back_and_may_be_asked_for_again(store_
 
 
 def test_a_request_is_withdrawn_when_data_opens_its_break_again(store_engine: Engine, scene: Scene) -> None:
-    run(store_engine, scene)
-    born = str(one(store_engine)["break_id"])
-    act(store_engine, born, Act.ANSWER, by="Zhang San", said="the invoice is wrong")
-    act(store_engine, born, Act.CORRECT, by="Li Si", said="mend it", correction=ASKED)
-    run(store_engine, scene, N2)
+    correction_asked(store_engine, scene)
     assert [request["state"] for request in ledger.requests(store_engine)] == ["pending"]
     scene.bill("B-A1", "A1", 19000, items=2)
     run(store_engine, scene, N3)
