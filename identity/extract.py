@@ -21,7 +21,8 @@ from pathlib import Path
 import duckdb
 from sqlalchemy import Engine
 
-from identity.parts import LINEAGE, STREAMS, Parts, claimed, may_be_kept, read_store
+from identity.alike import ALIKE, tell
+from identity.parts import LINEAGE, STREAMS, VISIBLE, Parts, Sieve, claimed, may_be_kept, read_store, sums
 from schemas.entities import ENTITIES, FACTS
 from store import duck
 
@@ -50,7 +51,7 @@ RECONCILE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "account": ("account_no", "customer_no_billing", "account_status", "opened_on", "closed_on", "customer_id_crm"),
     "product": (
         "product_id_crm", "customer_key", "contract_no", "account_no", "offering", "product_status", "started_on", "ended_on",
-        "monthly_price_fen", "service_digest",
+        "monthly_price_fen", "number_group",
     ),
     "resource": ("resource_id", "product_id_crm", "resource_kind", "resource_status"),
     "product_order": (
@@ -66,31 +67,17 @@ RECONCILE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
 }  # fmt: skip
 
-# What an extract tells in place of a personal column: equal where the column is equal, NULL where no other row of the province
-# has the same, so that few are asked for. Read anew by each run into the task's own memory: numbers are few enough to be tried
-# one by one, so no digest of them is kept in a file.
-DERIVED: Mapping[tuple[str, str], str] = {
-    # Grouped once, by whole numbers, and not by each of the store's parallel workers anew.
-    ("product", "service_digest"): """
-        with alike as materialized (
-            select hashtextextended(service_no, hashtext(province)) as h from core.product
-            where {visible} and service_no is not null group by h having count(*) > 1
-        )
-        select system, province, source_key, md5(service_no)::uuid as service_digest
-        from (
-            select system, province, source_key, service_no, count(*) over (partition by province, service_no) as held_by
-            from core.product
-            where {visible} and hashtextextended(service_no, hashtext(province)) in (select h from alike)
-        ) held where held_by > 1"""
-}
-
 # Of the work orders, by far the most numerous, only those that can disagree with their orders: the open ones, and all of an
 # order that is open. By the order's number alone: what another province's order of that number brings is a little more to read,
 # and a comparison less for each of the millions.
-SIEVES: Mapping[str, str] = {
-    "work_order": """work_order_state in ('pending', 'inProgress') or order_no in (
-        select source_key from core.product_order
-        where order_state in ('acknowledged', 'inProgress', 'held') and {visible})"""
+SIEVES: Mapping[str, Sieve] = {
+    "work_order": Sieve(
+        where="""work_order_state in ('pending', 'inProgress') or order_no in (
+            select source_key from core.product_order
+            where order_state in ('acknowledged', 'inProgress', 'held') and {visible} and {among})""",
+        parent="product_order",
+        column="order_no",
+    )
 }
 
 
@@ -108,14 +95,12 @@ class Extract:
 
     def digest(self) -> str:
         """SHA-256 over every row's key, lineage and version, whatever their order: the same digest, the same extract."""
-        sums = {}
-        for entity in sorted(self.entities):
-            row = self.connection.execute(
-                "select count(*), coalesce(sum(hash(system, province::varchar, source_key, batch_id, row_no)::hugeint), 0)"
-                f"::varchar from core.{entity}"
-            ).fetchone()
-            sums[entity] = row
-        return hashlib.sha256(json.dumps({"seq": self.seq, "tables": sums}, sort_keys=True).encode()).hexdigest()
+        told = {
+            entity: (self.parts.sums(entity) if self.parts else None) or sums(self.connection, f"core.{entity}")
+            for entity in sorted(self.entities)
+        }
+        tables = {entity: (rows, str(total)) for entity, (rows, total) in told.items()}
+        return hashlib.sha256(json.dumps({"seq": self.seq, "tables": tables}, sort_keys=True).encode()).hexdigest()
 
 
 def merged(*columns: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
@@ -155,7 +140,7 @@ def open_extract(
                 select = partial(_visible, entity, names, seq)
                 if entity in FACTS:
                     awaited.append(parts.fact(entity, names, fact_batches, select, pool))
-                elif entity not in SIEVES and may_be_kept(entity, names) and (kept is not None or _derived(entity, names)):
+                elif may_be_kept(entity, names) and (kept is not None or _told(entity, names)):
                     awaited.append(pool.submit(_read_state, parts, entity, names, seq).result)
                 else:
                     awaited.append(pool.submit(_read_whole, connection, entity, select).result)
@@ -176,13 +161,13 @@ def store_session(engine: Engine) -> AbstractContextManager[duckdb.DuckDBPyConne
 
 
 def _read_state(parts: Parts, entity: str, names: Sequence[str], seq: int) -> None:
-    """View `core.<entity>` of its part, with what is derived beside it."""
-    derived = _derived(entity, names)
-    plain = [name for name in names if name not in derived]
-    parts.state(entity, plain, partial(_visible, entity, plain, seq))
-    with parts.connection.cursor() as cursor:
-        for name in derived:
-            read_store(cursor, f"{entity}_{name}", DERIVED[entity, name].format(visible=_VISIBLE.format(seq=seq)))
+    """View `core.<entity>` of its part, with what stands for its personal columns."""
+    told = _told(entity, names)
+    plain = [name for name in names if name not in told]
+    parts.state(entity, plain, partial(_visible, entity, plain, seq), SIEVES.get(entity))
+    for name in told:
+        tell(parts, entity, name)
+        with parts.connection.cursor() as cursor:
             cursor.execute(f"alter view core.{entity} rename to {entity}_without_{name}")
             cursor.execute(
                 f"create view core.{entity} as select plain.*, told.{name} from core.{entity}_without_{name} plain "
@@ -190,15 +175,13 @@ def _read_state(parts: Parts, entity: str, names: Sequence[str], seq: int) -> No
             )
 
 
-def _derived(entity: str, names: Sequence[str]) -> list[str]:
-    return [name for name in names if (entity, name) in DERIVED]
+def _told(entity: str, names: Sequence[str]) -> list[str]:
+    """Those of the columns that stand for a personal one."""
+    return [name for name in names if (entity, name) in ALIKE]
 
 
-_VISIBLE = "not is_deleted and recorded_from <= {seq} and (recorded_to is null or recorded_to > {seq})"
-
-
-def _visible(entity: str, names: Sequence[str], seq: int, where: str) -> str:
-    """The store's query of an entity's rows visible at `seq`, of those that `where` keeps."""
+def _visible(entity: str, names: Sequence[str], seq: int, where: str, among: str = "true") -> str:
+    """The store's query of the rows visible at `seq`, of those that `where` keeps; `among`: the parents that its sieve minds."""
     unknown = set(names) - {column.name for column in ENTITIES[entity].columns}
     if unknown:
         raise ValueError(f"core.{entity} has no columns {sorted(unknown)}")
@@ -206,6 +189,6 @@ def _visible(entity: str, names: Sequence[str], seq: int, where: str) -> str:
         selected = ", ".join(("source_key", "row_no", *names))
         return f"select {selected} from core.{entity} where ({where}) and (recorded_to is null or recorded_to > {seq})"
     selected = ", ".join((*LINEAGE, "source_version", *names))
-    visible = _VISIBLE.format(seq=seq)
-    sieve = f" and ({SIEVES[entity].format(visible=visible)})" if entity in SIEVES else ""
+    visible = VISIBLE.format(seq=seq)
+    sieve = f" and ({SIEVES[entity].where.format(visible=visible, among=among)})" if entity in SIEVES else ""
     return f"select {selected} from core.{entity} where ({where}) and {visible}{sieve}"

@@ -8,6 +8,8 @@ column: an entity of which one is asked for is read anew each time, into the tas
 |---|---|
 | `<entity>-<columns>-<seq>-<ledger>.parquet` | a state entity at a sequence |
 | `<entity>-<columns>-b<batch>-<seq>-<ledger>.parquet` | a batch of facts at a sequence |
+| `<name>-<entity>-<seq>-<ledger>.parquet` | what stands for a personal column at a sequence (`identity.alike`) |
+| `….parquet.sum` | how many rows a part has, and the sum of their hashes (`Extract.digest`) |
 
 `<ledger>` is a digest of the batches loaded up to the sequence, with what the gate decided of them: a part is used only where the
 store, as it now is, still says the same of that past.
@@ -42,6 +44,13 @@ ANEW_ABOVE = 10
 """Parts per hundred of a part's rows: a greater difference makes it anew."""
 
 
+VISIBLE = "not is_deleted and recorded_from <= {seq} and (recorded_to is null or recorded_to > {seq})"
+"""Of a state entity, the version that counts at a sequence: one a key."""
+
+
+Select = Callable[..., str]
+
+
 @dataclass(frozen=True)
 class Part:
     """Rows of an entity in a file, visible at `seq`."""
@@ -49,6 +58,16 @@ class Part:
     entity: str
     file: Path
     seq: int
+
+
+@dataclass(frozen=True)
+class Sieve:
+    """Of an entity, only the rows for which `where` holds are read. It may speak of the row of `parent` whose source key `column`
+    names: when that one is touched, they are read again. `{visible}` and `{among}` stand for what is asked of those parents."""
+
+    where: str
+    parent: str
+    column: str
 
 
 def read_store(connection: duckdb.DuckDBPyConnection, table: str, query: str, constant: str = "") -> None:
@@ -91,53 +110,60 @@ class Parts:
         self.seq = seq
         self.used: set[Path] = set()
         self.facts: dict[str, list[Part]] = {}
+        self._made: dict[str, tuple[list[Path], list[tuple[int, str]]]] = {}
         self._ledgers: dict[int, str] = {}
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    def state(self, entity: str, columns: Sequence[str], select: Callable[[str], str]) -> None:
-        """Makes view `core.<entity>` of the rows visible at the sequence. `select(where)` is the store's query of them."""
-        stem = f"{entity}-{_digest(columns)}"
-        kept = self._newest(stem)
-        touched = self._touched(entity, kept.seq) if kept else ""
+    def state(self, entity: str, columns: Sequence[str], select: Select, sieve: Sieve | None = None) -> None:
+        """Makes view `core.<entity>` of the rows visible at the sequence. `select(where)` is the store's query of them, `select(
+        where, among)` where only those parents matter for the sieve."""
+        stem = f"{entity}-{_digest((*columns, sieve.where) if sieve else columns)}"
+        kept = self.newest(stem) or self._write(entity, self.named(stem), select("true"))
+        changed = self._changed(entity, kept.seq, sieve)
         with self.connection.cursor() as cursor:
-            if kept and touched:
-                read_store(cursor, f"{entity}_touched", touched)
+            if changed:
+                keys = " union ".join(
+                    f"select system, province, source_key from core.{entity} where {each}" for each, _ in changed
+                )
+                read_store(cursor, f"{entity}_touched", keys)
+                read_store(cursor, f"{entity}_now", " union ".join(select(each, among) for each, among in changed))
+                overlaid = _overlaid(cursor, entity, kept.file)
                 if _count(cursor, f"{entity}_touched") * 100 > _rows_of(cursor, kept.file) * ANEW_ABOVE:
-                    kept = None
-            if kept is None:
-                kept = self._write(entity, self._named(stem), select("true"))
-                touched = ""
-            self.used.add(kept.file)
-            base = f"select * from read_parquet({duck.literal(kept.file)})"
-            if touched:
-                read_store(cursor, f"{entity}_now", select(f"(system, province, source_key) in ({touched})"))
-                base = _overlaid(cursor, entity, kept.file)
-            cursor.execute(f"create or replace view core.{entity} as {base}")
+                    kept, changed = self.put(entity, self.named(stem), overlaid), []
+            rows = overlaid if changed else f"select * from read_parquet({duck.literal(kept.file)})"
+            cursor.execute(f"create or replace view core.{entity} as {rows}")
+        self.used.add(kept.file)
+        later = [(-1, f"{entity}_gone"), (1, f"{entity}_now")] if changed else []
+        self._made[entity] = ([kept.file], later)
 
     def fact(
         self, entity: str, columns: Sequence[str], batches: Sequence[int], select: Callable[[str], str], pool: Executor
     ) -> Callable[[], None]:
         """Begins to read, and gives what waits for it and makes view `core.<entity>` of the rows of these batches visible at
-        the sequence, and `<entity>_closed` of the keys (`batch_id, source_key`) that later loads closed in the parts.
+        the sequence, and `<entity>_closed` (`LINEAGE`) of the rows that later loads closed in the parts.
         `select(where)` leaves out what is one in a batch: `system`, `province` and `batch_id`."""
-        self.connection.execute(f"create or replace table {entity}_closed (batch_id bigint, source_key varchar)")
+        self.connection.execute(
+            f"create or replace table {entity}_closed "
+            "(system varchar, province varchar, source_key varchar, batch_id bigint, row_no bigint)"
+        )
         stems = {int(batch): f"{entity}-{_digest(columns)}-b{int(batch)}" for batch in batches}
         reading = {batch: pool.submit(self._batch, entity, batch, stem, select) for batch, stem in stems.items()}
         return partial(self._unite, entity, reading, select)
 
     def _batch(self, entity: str, batch: int, stem: str, select: Callable[[str], str]) -> Part:
-        kept = self._newest(stem)
+        kept = self.newest(stem)
         if kept and self._closed_since(entity, batch, kept):
             return kept
-        return self._write_batch(entity, batch, self._named(stem), select)
+        return self._write_batch(entity, batch, self.named(stem), select)
 
     def _unite(self, entity: str, reading: Mapping[int, Future[Part]], select: Callable[[str], str]) -> None:
         self.facts[entity] = [part.result() for part in reading.values()]
         self.used |= {part.file for part in self.facts[entity]}
         if self.facts[entity]:
             files = ", ".join(duck.literal(part.file) for part in self.facts[entity])
-            query = f"select * from read_parquet([{files}]) anti join {entity}_closed using (batch_id, source_key)"
+            query = f"select * from read_parquet([{files}]) anti join {entity}_closed using (batch_id, row_no)"
             self.connection.execute(f"create or replace view core.{entity} as {query}")
+            self._made[entity] = ([part.file for part in self.facts[entity]], [(-1, f"{entity}_closed")])
         else:
             read_store(self.connection, f"core.{entity}", select("false"), _same_in_a_batch("", "", 0))
 
@@ -156,7 +182,8 @@ class Parts:
             if file not in self.used:
                 file.unlink(missing_ok=True)
 
-    def _newest(self, stem: str) -> Part | None:
+    def newest(self, stem: str) -> Part | None:
+        """The newest file of a stem that may be used at this sequence."""
         usable = []
         for file in self.folder.glob(f"{stem}-*.parquet"):
             seq, ledger = file.stem.removeprefix(f"{stem}-").split("-")
@@ -167,7 +194,7 @@ class Parts:
         seq_made, file = max(usable)
         return Part(stem.partition("-")[0], file, seq_made)
 
-    def _named(self, stem: str) -> Path:
+    def named(self, stem: str) -> Path:
         return self.folder / f"{stem}-{self.seq}-{self._ledger(self.seq)}.parquet"
 
     def _ledger(self, seq: int) -> str:
@@ -181,21 +208,29 @@ class Parts:
                 self._ledgers[seq] = str(store.execute(query, {"seq": seq}).scalar_one())[:12]
         return self._ledgers[seq]
 
-    def _touched(self, entity: str, since: int) -> str:
-        """The store's query of the keys that loads after `since` touched; empty where none did."""
-        feeds = [contract.feed_id for contract in CONTRACTS.values() if contract.entity == entity]
-        batches = self._loaded(feeds, since)
-        if not batches:
-            return ""
-        return f"select distinct system, province, source_key from core.{entity} where batch_id in ({_listed(batches)})"
+    def _changed(self, entity: str, since: int, sieve: Sieve | None) -> list[tuple[str, str]]:
+        """Conditions of the store's rows that loads after `since` brought, or that follow from what they brought, each with the
+        parents it leads to.
+
+        A key that loads touched is now as one of them says, so the same condition finds what it is now."""
+        own, above = self.loaded(feeds_of(entity), since), self.loaded(feeds_of(sieve.parent), since) if sieve else []
+        changed = []
+        if own:
+            brought = f"batch_id in ({listed(own)})"
+            led_to = f"source_key in (select {sieve.column} from core.{entity} where {brought})" if sieve else "true"
+            changed.append((brought, led_to))
+        if sieve and above:
+            brought = f"batch_id in ({listed(above)})"
+            parents = f"select source_key from core.{sieve.parent} where {brought}"
+            changed.append((f"{sieve.column} in ({parents}) and {VISIBLE.format(seq=self.seq)}", brought))
+        return changed
 
     def _closed_since(self, entity: str, batch: int, kept: Part) -> bool:
         """Notes the rows that loads of the batch's month closed since the part was made; False where they are too many."""
-        feeds = [contract.feed_id for contract in CONTRACTS.values() if contract.entity == entity]
-        if not self._loaded(feeds, kept.seq, beside=batch):
+        if not self.loaded(feeds_of(entity), kept.seq, beside=batch):
             return True
         query = (
-            f"select batch_id, source_key from core.{entity} where batch_id = {batch} "
+            f"select {', '.join(LINEAGE)} from core.{entity} where batch_id = {batch} "
             f"and recorded_to > {kept.seq} and recorded_to <= {self.seq}"
         )
         closing = f"{entity}_closing_b{batch}"
@@ -206,7 +241,7 @@ class Parts:
             cursor.execute(f"insert into {entity}_closed from {closing}")
         return True
 
-    def _loaded(self, feeds: Sequence[str], since: int, *, beside: int | None = None) -> list[int]:
+    def loaded(self, feeds: Sequence[str], since: int, *, beside: int | None = None) -> list[int]:
         """Batches of the feeds loaded after `since`; `beside` keeps to those of another batch's province and period."""
         query = (
             "select b.batch_id from hub.batch b where b.system || '.' || b.feed = any (:feeds) "
@@ -219,12 +254,50 @@ class Parts:
             return _numbers(store, query, facts if beside is None else {**facts, "beside": beside})
 
     def _write(self, entity: str, file: Path, query: str, constant: str = "") -> Part:
+        with self.connection.cursor() as cursor:
+            return self._renamed(entity, file, lambda draft: copy_store(cursor, draft, query, constant))
+
+    def put(self, entity: str, file: Path, query: str) -> Part:
+        with self.connection.cursor() as cursor:
+            return self._renamed(
+                entity, file, lambda draft: cursor.execute(f"copy ({query}) to {duck.literal(draft)} ({PARQUET})")
+            )
+
+    def _renamed(self, entity: str, file: Path, write: Callable[[Path], object]) -> Part:
         """Written beside and renamed, so that a part that is there is whole."""
         draft = file.with_suffix(".tmp")
-        with self.connection.cursor() as cursor:
-            copy_store(cursor, draft, query, constant)
+        write(draft)
         draft.replace(file)
         return Part(entity, file, self.seq)
+
+    def sums(self, entity: str) -> tuple[int, int] | None:
+        """How many rows the entity has and the sum of their hashes, by what is known of its parts; None where it has none."""
+        if entity not in self._made:
+            return None
+        files, later = self._made[entity]
+        each = [self._sum_of_part(file) for file in files]
+        each += [(sign * rows, sign * total) for sign, table in later for rows, total in [sums(self.connection, table)]]
+        return sum(rows for rows, _ in each), sum(total for _, total in each)
+
+    def _sum_of_part(self, file: Path) -> tuple[int, int]:
+        told = file.with_name(f"{file.name}.sum")
+        self.used.add(told)
+        if not told.exists():
+            rows, total = sums(self.connection, f"read_parquet({duck.literal(file)})")
+            draft = told.with_suffix(".tmp")
+            draft.write_text(f"{rows} {total}", encoding="ascii")
+            draft.replace(told)
+        rows, total = map(int, told.read_text(encoding="ascii").split())
+        return rows, total
+
+
+def sums(connection: duckdb.DuckDBPyConnection, relation: str) -> tuple[int, int]:
+    """How many rows a relation has, and the sum of the hashes of their lineage."""
+    row = connection.execute(
+        "select count(*), coalesce(sum(hash(system, province::varchar, source_key, batch_id, row_no)::hugeint), 0)::varchar "
+        f"from {relation}"
+    ).fetchone()
+    return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
 def _overlaid(connection: duckdb.DuckDBPyConnection, entity: str, file: Path) -> str:
@@ -232,8 +305,8 @@ def _overlaid(connection: duckdb.DuckDBPyConnection, entity: str, file: Path) ->
     once, by their places, so that those who read the entity do not compare keys again."""
     rows = f"read_parquet({duck.literal(file)}, file_row_number = true)"
     connection.execute(
-        f"create or replace table {entity}_gone as "
-        f"select file_row_number from {rows} semi join {entity}_touched using (system, province, source_key)"
+        f"create or replace table {entity}_gone as select file_row_number, {', '.join(LINEAGE)} from {rows} "
+        f"semi join {entity}_touched using (system, province, source_key)"
     )
     left = f"select * exclude (file_row_number) from {rows} anti join {entity}_gone using (file_row_number)"
     return f"{left} union all by name select * from {entity}_now"
@@ -257,7 +330,11 @@ def _same_in_a_batch(system: str, province: str, batch: int) -> str:
     return f"{duck.literal(system)} as system, {duck.literal(province)} as province, {batch}::bigint as batch_id, "
 
 
-def _listed(numbers: Sequence[int]) -> str:
+def feeds_of(entity: str) -> list[str]:
+    return [contract.feed_id for contract in CONTRACTS.values() if contract.entity == entity]
+
+
+def listed(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers)) or "null"
 
 

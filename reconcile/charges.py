@@ -43,7 +43,7 @@ from (
 """
 _RENT = f"""
 select province, (year(charged_from) * 100 + month(charged_from))::varchar as month, bill_no, product_id_crm, batch_id,
-    source_key, source_key as item_no, quantity, price_fen, amount_fen, charged_from, charged_to
+    row_no, source_key as item_no, quantity, price_fen, amount_fen, charged_from, charged_to
 from {{items}} item where charge_item in {RENT}
 """
 
@@ -74,7 +74,7 @@ def sum_charges(extract: Extract) -> None:
     items = [part.file for part in parts.facts["bill_item"]]
     charges = _listed([_kept(connection, parts, "charge", _CHARGE, file) for file in items])
     rents = _listed([_kept(connection, parts, "rent", _RENT, file) for file in items])
-    closed = f"(select * from read_parquet({_listed(items)}) semi join bill_item_closed using (batch_id, source_key))"
+    closed = f"(select * from read_parquet({_listed(items)}) semi join bill_item_closed using (batch_id, row_no))"
     if _overlap(connection, charges):
         closed_charges = _CHARGE.format(items=closed)
         taken = ", ".join(f"-{name} as {name}" for name in _SUMS)
@@ -90,8 +90,8 @@ def sum_charges(extract: Extract) -> None:
     else:
         connection.execute(f"create or replace view charge as {enumerated} from read_parquet({charges})")
     connection.execute(
-        f"create or replace table rent as {enumerated.replace('*', '* exclude (batch_id, source_key)')} "
-        f"from read_parquet({rents}) anti join bill_item_closed using (batch_id, source_key)"
+        f"create or replace table rent as {enumerated.replace('*', '* exclude (batch_id, row_no)')} "
+        f"from read_parquet({rents}) anti join bill_item_closed using (batch_id, row_no)"
     )
 
 

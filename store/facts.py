@@ -17,6 +17,7 @@ from schemas.contract import Contract
 from store import duck, ledger
 from store.ledger import CORRECTIONS, Batch
 from store.staged import StagedRows, entity_columns, fact_rows
+from store.tables import CLOSED
 from store.work import clear_orphans
 
 STREAMS = 2
@@ -25,7 +26,7 @@ STREAM_ROWS = 200_000
 
 
 def fill(engine: Engine, batch: Batch, staged: StagedRows) -> None:
-    """The accepted rows into `work.<entity>_b<batch>`, with the parent's unique key, ready to be attached."""
+    """The accepted rows into `work.<entity>_b<batch>`, with the parent's indexes, ready to be attached."""
     copy_rows(engine, batch, staged)
     build_key(engine, batch)
 
@@ -58,6 +59,7 @@ def build_key(engine: Engine, batch: Batch) -> None:
         connection.execute(
             text(f"alter table work.{name} add constraint uq_{name} unique (source_key, system, province, batch_id)")
         )
+        connection.execute(text(f"create index ix_{name}_closed on work.{name} (recorded_to) where {CLOSED}"))
         connection.execute(text(f"analyze work.{name}"))
 
 
@@ -73,7 +75,7 @@ def attach(connection: Connection, batch: Batch, seq: int) -> LoadCounts:
 
 
 def attach_partition(connection: Connection, batch: Batch) -> None:
-    """The check implies the partition's bound and the key is there, so attaching reads no rows."""
+    """The check implies the partition's bound and the indexes are there, so attaching reads no rows."""
     entity = batch.contract.entity
     name = f"{entity}_b{batch.batch_id}"
     connection.execute(text(f"alter table work.{name} set schema core"))

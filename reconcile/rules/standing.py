@@ -12,7 +12,7 @@ STRANDED_AFTER_DAYS = 30
 _SOURCE = "DOMAIN §4: profile ↔ status not 1:1, tolerance 0"
 _LIVE_BASE = f"select province, count(*) as subjects from core.product where product_status in {words.LIVE} group by province"
 
-# The number itself is personal: products that share one are told apart by a digest of it, and the break names products only.
+# The number itself is personal: products that share one are known by the first of them, and the break names products only.
 NUMBER_WITH_TWO_LIVE_USERS = Rule(
     rule_id="number_with_two_live_users",
     family="standing",
@@ -28,15 +28,15 @@ NUMBER_WITH_TWO_LIVE_USERS = Rule(
     right=words.said("Product that has it too", "后用该号码的产品"),
     found=f"""
         with live as (
-            select province, service_digest, product_id_crm, coalesce(started_on, date '9999-12-31') as since,
-                monthly_price_fen from core.product where product_status in {words.LIVE} and service_digest is not null
+            select province, number_group, product_id_crm, coalesce(started_on, date '9999-12-31') as since,
+                monthly_price_fen from core.product where product_status in {words.LIVE} and number_group is not null
         ), holder_of as (
-            select province, service_digest, arg_min(product_id_crm, (since, product_id_crm)) as first_product
-            from live group by province, service_digest having count(*) > 1
+            select province, number_group, arg_min(product_id_crm, (since, product_id_crm)) as first_product
+            from live group by province, number_group having count(*) > 1
         )
         select live.province, live.product_id_crm, holder_of.first_product as left_value, live.product_id_crm as right_value,
             greatest(coalesce(live.monthly_price_fen, 0), 0)::bigint as money_fen, holder_of.first_product
-        from live join holder_of on holder_of.province = live.province and holder_of.service_digest = live.service_digest
+        from live join holder_of on holder_of.province = live.province and holder_of.number_group = live.number_group
         where live.product_id_crm <> holder_of.first_product
     """,
     base=_LIVE_BASE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,7 +14,10 @@ from identity.extract import LINEAGE, RECONCILE_COLUMNS, open_extract
 from identity.parts import claimed
 
 pytestmark = pytest.mark.postgres
-FEEDS = {"product": ("crm", "product_instance"), "order": ("orders", "product_order"), "bill_item": ("billing", "bill_item")}
+FEEDS = {
+    "product": ("crm", "product_instance"), "order": ("orders", "product_order"), "work_order": ("orders", "work_order"),
+    "bill_item": ("billing", "bill_item"),
+}  # fmt: skip
 
 
 def loaded(engine: Engine, batch: int, feed: str, seq: int, *, digest: str = "d") -> None:
@@ -92,7 +96,7 @@ def test_what_changed_is_read_and_the_rest_is_kept(store_engine: Engine, tmp_pat
 def numbers(engine: Engine, seq: int, kept: Path | None) -> dict[str, set[str]]:
     """Products by the number they share, as an extract tells it."""
     with open_extract(engine, seq, RECONCILE_COLUMNS, [], kept=kept) as extract:
-        rows = extract.connection.execute("select service_digest, source_key from core.product where service_digest is not null")
+        rows = extract.connection.execute("select number_group, source_key from core.product where number_group is not null")
         found: dict[str, set[str]] = {}
         for number, key in rows.fetchall():
             found.setdefault(str(number), set()).add(str(key))
@@ -115,7 +119,67 @@ def test_no_trace_of_a_telephone_number_is_kept(store_engine: Engine, tmp_path: 
     assert sorted(map(sorted, both.values())) == [["P00001", "P00002"], ["P00003", "P00004"]]
     assert both == numbers(store_engine, then, None)
     [part] = tmp_path.glob("product-*.parquet")
-    assert set(pq.read_schema(part).names) == {*LINEAGE, "source_version", *RECONCILE_COLUMNS["product"]} - {"service_digest"}
+    assert set(pq.read_schema(part).names) == {*LINEAGE, "source_version", *RECONCILE_COLUMNS["product"]} - {"number_group"}
+
+
+def removed(engine: Engine, entity: str, system: str, key: str, seq: int, batch: int) -> None:
+    """As a load leaves a row that a delivery removed."""
+    with engine.begin() as store:
+        store.execute(
+            text(
+                f"insert into core.{entity} (system, province, source_key, source_version, is_deleted, valid_from, "
+                "recorded_from, row_hash, batch_id, row_no) "
+                "values (:system, 'gd', :key, now(), true, now(), :seq, 'h', :batch, 0)"
+            ),
+            {"system": system, "key": key, "seq": seq, "batch": batch},
+        )
+
+
+def some_night(chance: random.Random, scene: Scene, batch: int) -> list[str]:
+    """A few products, orders and work orders change, come or go, by three batches from `batch` on; the products that go."""
+    there = [row["source_key"] for row in scene.of("product")]
+    *changed, gone = chance.sample(there, 7)
+    for key in changed:
+        service_no = chance.choice([None, "131", "132", "133", f"9{key}"])
+        scene.product(key, "C1", account_no="A1", service_no=service_no, batch_id=batch)
+    for number in chance.sample(range(40), 2):
+        key = f"P{number:05d}"
+        scene.order(f"O{key}", "D1", product_id_crm=key, order_state=chance.choice(["completed", "held"]), batch_id=batch + 1)
+    for number in chance.sample(range(90), 3):
+        state = chance.choice(["completed", "pending"])
+        order_no = f"OP{chance.randrange(40):05d}"
+        scene.say("work_order", "orders", f"W{number}", order_no=order_no, work_order_state=state, batch_id=batch + 2)
+    scene.forget("product", "crm", gone)
+    return [gone]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nights_are_read_as_if_anew(store_engine: Engine, tmp_path: Path, seed: int) -> None:
+    """Also who shares a number, and the work orders of orders that were opened again."""
+    chance, scene = random.Random(seed), Scene()
+    many(scene)
+    for number in range(80):
+        scene.say("work_order", "orders", f"W{number}", order_no=f"OP{number % 40:05d}", work_order_state="completed")
+    for batch in range(1, 60, 10):
+        gone = some_night(chance, scene, batch) if batch > 1 else []
+        seq = scene.into_store(store_engine)
+        for key in gone:
+            removed(store_engine, "product", "crm", key, seq, batch)
+        for number, feed in enumerate(("product", "order", "work_order")):
+            loaded(store_engine, batch + number, feed, seq)
+        assert told(store_engine, seq, tmp_path) == told(store_engine, seq, None)
+
+
+def told(engine: Engine, seq: int, kept: Path | None) -> tuple[str, list[object]]:
+    with open_extract(engine, seq, RECONCILE_COLUMNS, [], kept=kept) as extract:
+        steps = "select source_key, order_no, work_order_state, batch_id from core.work_order order by all"
+        prices = "select source_key, number_group is not null, batch_id from core.product order by all"
+        rows: list[object] = [extract.connection.execute(query).fetchall() for query in (steps, prices)]
+        groups: dict[str, set[str]] = {}
+        shared = "select number_group, source_key from core.product where number_group is not null"
+        for group, key in extract.connection.execute(shared).fetchall():
+            groups.setdefault(str(group), set()).add(str(key))
+        return extract.digest(), [*rows, sorted(map(sorted, groups.values()))]
 
 
 def test_another_past_is_not_taken_for_this_one(store_engine: Engine, tmp_path: Path) -> None:

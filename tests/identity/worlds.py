@@ -87,7 +87,7 @@ def _clean(contract: Contract, world: World, period: str) -> Iterator[dict[str, 
 def _row(contract: Contract, raw: dict[str, Any], batch: int, number: int) -> dict[str, Any]:
     row = {column.name: raw.get(column.source, raw.get(f"{column.source}_fen")) for column in contract.columns}
     if contract.entity == "product":
-        row["service_digest"] = raw["service_no"] and hashlib.md5(raw["service_no"].encode()).hexdigest()
+        row["number_group"] = raw["service_no"] and hashlib.md5(raw["service_no"].encode()).hexdigest()
     return {
         **row, "system": contract.system, "province": raw["province"], "source_key": "|".join(str(row[k]) for k in contract.key),
         "source_version": row.get("updated_at"), "batch_id": batch, "row_no": number,

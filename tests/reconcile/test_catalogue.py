@@ -68,7 +68,7 @@ def base() -> Rows:
                                    "opened_on": f"202{n}-01-01", "customer_id_crm": f"C{n}"},
             ("product", f"P{n}"): {**product, **who, **account, "contract_no": f"H{n}", "offering": "mpls_vpn",
                                    "product_status": "active", "started_on": "2025-01-01", "monthly_price_fen": price,
-                                   "service_digest": f"d{n}"},
+                                   "number_group": f"d{n}"},
             ("resource", f"R{n}"): {"resource_id": f"R{n}", **product, "resource_kind": "circuit", "resource_status": "reserved"},
             ("product_order", f"O{n}"): {"order_no": f"O{n}", **product, "customer_id_crm": f"C{n}", "order_action": "add",
                                          "order_state": "completed", "ordered_at": "2024-12-01 10:00:00+08",

@@ -133,7 +133,7 @@ def test_a_month_of_items_is_a_partition_that_is_attached(store: TestStore) -> N
     assert store.rows("select inhrelid::regclass::text from pg_inherits where inhparent = 'core.bill_item'::regclass") == [
         ("core.bill_item_b1",)
     ]
-    assert store.value("select count(*) from pg_indexes where schemaname = 'core' and tablename = 'bill_item_b1'") == 1
+    assert store.value("select count(*) from pg_indexes where schemaname = 'core' and tablename = 'bill_item_b1'") == 2
     assert store.value("select count(*) from pg_tables where schemaname = 'work'") == 0
 
 
