@@ -81,9 +81,9 @@ def main() -> None:
                 bench.forget()
                 full.append(timed(f"full {number + 1}", bench.full))
             comparison = Comparison(bench.engine, bench.kept, root)
-            limits, peers = comparison.timings(runs)
             bench.world.change()
             night = [timed("night, 1 % changed", bench.night)]
+            limits, peers = comparison.timings(runs)
             bench.engine.dispose()
         report(held["bill_item"], full, night, limits, peers)
     finally:

@@ -50,6 +50,7 @@ class Comparison:
         self.engine = engine
         self.files = {side: folder / f"{side}.parquet" for side in SIDES}
         self.found: dict[str, int] = {}
+        self.frames: dict[str, pl.DataFrame] = {}
         with duck.session(engine.url, threads=2, memory="2GB") as connection:
             for side, query in _SIDES.items():
                 connection.execute(f"copy ({query.format(parts=parts)}) to '{self.files[side]}' (format parquet)")
@@ -59,13 +60,13 @@ class Comparison:
                 store.execute(sa.text(f"alter table public.{side} add primary key (id)"))
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as store:
             store.execute(sa.text("vacuum analyze crm, billed, ordered"))
+
+    def timings(self, runs: int) -> tuple[dict[str, Measured], dict[str, float]]:
+        """Limits, and everyone's seconds; the peers once each, since they take long."""
         self.frames = {
             side: pl.read_parquet(file).with_columns(pl.col("fen").cast(pl.Decimal(18, 2)) / 100)
             for side, file in self.files.items()
         }
-
-    def timings(self, runs: int) -> tuple[dict[str, Measured], dict[str, float]]:
-        """Limits, and everyone's seconds; the peers once each, since they take long."""
         limits = {"bare DuckDB joins": self._timed("bare DuckDB joins", self.bare_duckdb)}
         peers = {
             "bsshub, the comparison": median_seconds([self._timed("bsshub, the comparison", self.ours) for _ in range(runs)]),

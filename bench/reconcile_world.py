@@ -184,15 +184,15 @@ class ReconcileWorld:
 
     def _record_batch(
         self, store: psycopg.Connection, province: str, feed_no: int, system: str, feed: str, *, number: int = 0,
-        period: str = "", seq: int = BASE_SEQ,
+        period: str = "", seq: int = BASE_SEQ, kind: str = "initial",
     ) -> None:  # fmt: skip
         number = number or self.batch(province, feed_no)
         period = period or (MONTH if feed in ("bill", "bill_item") else NIGHT)
         store.execute(
             "insert into hub.batch (batch_id, system, feed, province, period, kind, resend, content_digest, delivery, state, "
             "loaded_seq, landed_at) overriding system value "
-            "values (%s, %s, %s, %s, %s, 'initial', 0, %s, '{}', 'loaded', %s, now())",
-            (number, system, feed, province, period, f"d{number}", seq),
+            "values (%s, %s, %s, %s, %s, %s, 0, %s, '{}', 'loaded', %s, now())",
+            (number, system, feed, province, period, kind, f"d{number}", seq),
         )
 
     def _insert(self, entity: str, rows: str, province: str) -> str:
@@ -245,7 +245,9 @@ class ReconcileWorld:
     def _correct_items(self, store: psycopg.Connection, province: str) -> None:
         """As a correction does: rows of the month are closed, rows of the correction's own partition take their place."""
         number, base = self.batch(province, 52), self.batch(province, 12)
-        self._record_batch(store, province, 12, "billing", "bill_item", number=number, period=MONTH, seq=NEXT_SEQ)
+        self._record_batch(
+            store, province, 12, "billing", "bill_item", number=number, period=MONTH, seq=NEXT_SEQ, kind="correction_insert"
+        )
         store.execute(f"create table core.bill_item_b{number} partition of core.bill_item for values in ({number})".encode())
         columns = [column.name for column in tables.ENTITY_TABLES["bill_item"].columns]
         fresh = {"recorded_to": "null", "batch_id": str(number), "source_key": "t.source_key || 'N'"}

@@ -72,11 +72,10 @@ RECONCILE_COLUMNS: Mapping[str, tuple[str, ...]] = {
 # and a comparison less for each of the millions.
 SIEVES: Mapping[str, Sieve] = {
     "work_order": Sieve(
-        where="""work_order_state in ('pending', 'inProgress') or order_no in (
-            select source_key from core.product_order
-            where order_state in ('acknowledged', 'inProgress', 'held') and {visible} and {among})""",
-        parent="product_order",
+        own="work_order_state in ('pending', 'inProgress')",
         column="order_no",
+        parent="product_order",
+        parents="order_state in ('acknowledged', 'inProgress', 'held')",
     )
 }
 
@@ -190,5 +189,5 @@ def _visible(entity: str, names: Sequence[str], seq: int, where: str, among: str
         return f"select {selected} from core.{entity} where ({where}) and (recorded_to is null or recorded_to > {seq})"
     selected = ", ".join((*LINEAGE, "source_version", *names))
     visible = VISIBLE.format(seq=seq)
-    sieve = f" and ({SIEVES[entity].where.format(visible=visible, among=among)})" if entity in SIEVES else ""
+    sieve = f" and ({SIEVES[entity].where(seq, among)})" if entity in SIEVES else ""
     return f"select {selected} from core.{entity} where ({where}) and {visible}{sieve}"

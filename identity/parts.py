@@ -62,12 +62,21 @@ class Part:
 
 @dataclass(frozen=True)
 class Sieve:
-    """Of an entity, only the rows for which `where` holds are read. It may speak of the row of `parent` whose source key `column`
-    names: when that one is touched, they are read again. `{visible}` and `{among}` stand for what is asked of those parents."""
+    """Of an entity, only some rows are read: those for which `own` holds, and those whose `column` is the source key of a row of
+    `parent` for which `parents` holds."""
 
-    where: str
-    parent: str
+    own: str
     column: str
+    parent: str
+    parents: str
+
+    def where(self, seq: int, among: str) -> str:
+        """The condition, of parents visible at a sequence; `among` tells which alone matter."""
+        return f"{self.own} or {self.column} in ({self.asked(seq, among)})"
+
+    def asked(self, seq: int, among: str) -> str:
+        """The store's query of those parents."""
+        return f"select source_key from core.{self.parent} where {self.parents} and {VISIBLE.format(seq=seq)} and {among}"
 
 
 def read_store(connection: duckdb.DuckDBPyConnection, table: str, query: str, constant: str = "") -> None:
@@ -115,21 +124,26 @@ class Parts:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def state(self, entity: str, columns: Sequence[str], select: Select, sieve: Sieve | None = None) -> None:
-        """Makes view `core.<entity>` of the rows visible at the sequence. `select(where)` is the store's query of them, `select(
-        where, among)` where only those parents matter for the sieve."""
-        stem = f"{entity}-{_digest((*columns, sieve.where) if sieve else columns)}"
+        """Makes view `core.<entity>` of the rows visible at the sequence. `select(where, among)` is the store's query of
+        them, where of the sieve's parents only those matter. A key that loads touched is now as a row that they brought says."""
+        stem = f"{entity}-{_digest((*columns, sieve.where(0, '')) if sieve else columns)}"
         kept = self.newest(stem) or self._write(entity, self.named(stem), select("true"))
-        changed = self._changed(entity, kept.seq, sieve)
+        own = self.loaded(feeds_of(entity), kept.seq)
+        above = self.loaded(feeds_of(sieve.parent), kept.seq) if sieve else []
+        changed = bool(own or above)
         with self.connection.cursor() as cursor:
             if changed:
-                keys = " union ".join(
-                    f"select system, province, source_key from core.{entity} where {each}" for each, _ in changed
+                brought = f"batch_id in ({listed(own)})"
+                read_store(cursor, f"{entity}_touched", f"select system, province, source_key from core.{entity} where {brought}")
+                now = select(
+                    brought, f"source_key in (select {sieve.column} from core.{entity} where {brought})" if sieve else "true"
                 )
-                read_store(cursor, f"{entity}_touched", keys)
-                read_store(cursor, f"{entity}_now", " union ".join(select(each, among) for each, among in changed))
+                if sieve and above:
+                    now += f" union {self._followed(cursor, kept, sieve, above, select)}"
+                read_store(cursor, f"{entity}_now", now)
                 overlaid = _overlaid(cursor, entity, kept.file)
                 if _count(cursor, f"{entity}_touched") * 100 > _rows_of(cursor, kept.file) * ANEW_ABOVE:
-                    kept, changed = self.put(entity, self.named(stem), overlaid), []
+                    kept, changed = self.put(entity, self.named(stem), overlaid), False
             rows = overlaid if changed else f"select * from read_parquet({duck.literal(kept.file)})"
             cursor.execute(f"create or replace view core.{entity} as {rows}")
         self.used.add(kept.file)
@@ -140,19 +154,17 @@ class Parts:
         self, entity: str, columns: Sequence[str], batches: Sequence[int], select: Callable[[str], str], pool: Executor
     ) -> Callable[[], None]:
         """Begins to read, and gives what waits for it and makes view `core.<entity>` of the rows of these batches visible at
-        the sequence, and `<entity>_closed` (`LINEAGE`) of the rows that later loads closed in the parts.
+        the sequence, and `<entity>_closed` of the rows that later loads closed in the parts.
         `select(where)` leaves out what is one in a batch: `system`, `province` and `batch_id`."""
-        self.connection.execute(
-            f"create or replace table {entity}_closed "
-            "(system varchar, province varchar, source_key varchar, batch_id bigint, row_no bigint)"
-        )
+        ever = f"select {', '.join((*LINEAGE, *columns))} from core.{entity} where"
+        read_store(self.connection, f"{entity}_closed", f"{ever} false")
         stems = {int(batch): f"{entity}-{_digest(columns)}-b{int(batch)}" for batch in batches}
-        reading = {batch: pool.submit(self._batch, entity, batch, stem, select) for batch, stem in stems.items()}
+        reading = {batch: pool.submit(self._batch, entity, batch, stem, select, ever) for batch, stem in stems.items()}
         return partial(self._unite, entity, reading, select)
 
-    def _batch(self, entity: str, batch: int, stem: str, select: Callable[[str], str]) -> Part:
+    def _batch(self, entity: str, batch: int, stem: str, select: Callable[[str], str], ever: str) -> Part:
         kept = self.newest(stem)
-        if kept and self._closed_since(entity, batch, kept):
+        if kept and self._closed_since(entity, batch, kept, ever):
             return kept
         return self._write_batch(entity, batch, self.named(stem), select)
 
@@ -208,31 +220,26 @@ class Parts:
                 self._ledgers[seq] = str(store.execute(query, {"seq": seq}).scalar_one())[:12]
         return self._ledgers[seq]
 
-    def _changed(self, entity: str, since: int, sieve: Sieve | None) -> list[tuple[str, str]]:
-        """Conditions of the store's rows that loads after `since` brought, or that follow from what they brought, each with the
-        parents it leads to.
+    def _followed(
+        self, connection: duckdb.DuckDBPyConnection, kept: Part, sieve: Sieve, batches: Sequence[int], select: Select
+    ) -> str:
+        """Adds to `<entity>_touched` the rows of the part that a parent let in which batches touched, and gives the store's query
+        of those that such a parent lets in now."""
+        entity, brought = kept.entity, f"batch_id in ({listed(batches)})"
+        read_store(connection, f"{entity}_parents", f"select distinct source_key from core.{sieve.parent} where {brought}")
+        connection.execute(
+            f"insert into {entity}_touched select system, province, source_key from read_parquet({duck.literal(kept.file)}) part "
+            f"where ({sieve.own}) is not true and {sieve.column} in (select source_key from {entity}_parents)"
+        )
+        # As an array, for they are few, which the planner does not know of a query, and looks at every row.
+        return select(f"({sieve.own}) is not true and {sieve.column} = any (array({sieve.asked(self.seq, brought)}))", brought)
 
-        A key that loads touched is now as one of them says, so the same condition finds what it is now."""
-        own, above = self.loaded(feeds_of(entity), since), self.loaded(feeds_of(sieve.parent), since) if sieve else []
-        changed = []
-        if own:
-            brought = f"batch_id in ({listed(own)})"
-            led_to = f"source_key in (select {sieve.column} from core.{entity} where {brought})" if sieve else "true"
-            changed.append((brought, led_to))
-        if sieve and above:
-            brought = f"batch_id in ({listed(above)})"
-            parents = f"select source_key from core.{sieve.parent} where {brought}"
-            changed.append((f"{sieve.column} in ({parents}) and {VISIBLE.format(seq=self.seq)}", brought))
-        return changed
-
-    def _closed_since(self, entity: str, batch: int, kept: Part) -> bool:
-        """Notes the rows that loads of the batch's month closed since the part was made; False where they are too many."""
+    def _closed_since(self, entity: str, batch: int, kept: Part, ever: str) -> bool:
+        """Notes the rows that loads of the batch's month closed since the part was made; False where they are too many.
+        `ever`: the store's query of rows whether closed or not, up to its conditions."""
         if not self.loaded(feeds_of(entity), kept.seq, beside=batch):
             return True
-        query = (
-            f"select {', '.join(LINEAGE)} from core.{entity} where batch_id = {batch} "
-            f"and recorded_to > {kept.seq} and recorded_to <= {self.seq}"
-        )
+        query = f"{ever} batch_id = {batch} and recorded_to > {kept.seq} and recorded_to <= {self.seq}"
         closing = f"{entity}_closing_b{batch}"
         with self.connection.cursor() as cursor:
             read_store(cursor, closing, query)

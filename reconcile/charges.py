@@ -52,13 +52,21 @@ _TAKEN = "create or replace table taken as select {keys}, {taken} from ({closed_
 # Products whose charges are summed again: those of closed rows, and those of a month's smaller parts, its corrections. A product
 # more than need be is only summed once more, so one column tells enough.
 _TOUCHED = """
-create or replace table touched as
-select coalesce(product_id_crm, '') as product from taken
-union
-select coalesce(product_id_crm, '') from read_parquet({charges}, filename = true) semi join (
-    select filename, province, month from read_parquet({charges}, filename = true) group by filename, province, month
-    qualify row_number() over (partition by province, month order by count(*) desc, filename) > 1
-) smaller using (filename, province, month)
+create or replace table charge_before as
+with touched as (
+    select coalesce(product_id_crm, '') as product from taken
+    union
+    select coalesce(product_id_crm, '') from read_parquet({charges}, filename = true) semi join (
+        from charge_month qualify row_number() over (partition by province, month order by held desc, filename) > 1
+    ) smaller using (filename, province, month)
+)
+select part.* from read_parquet({charges}, filename = true, file_row_number = true) part
+semi join touched on coalesce(product_id_crm, '') = product
+"""
+_AGAIN = """
+create or replace table charge_again as
+select {keys}, {summed} from (select {columns} from charge_before union all by name from taken) several
+group by {keys} having sum(items) <> 0
 """
 
 
@@ -74,25 +82,35 @@ def sum_charges(extract: Extract) -> None:
     items = [part.file for part in parts.facts["bill_item"]]
     charges = _listed([_kept(connection, parts, "charge", _CHARGE, file) for file in items])
     rents = _listed([_kept(connection, parts, "rent", _RENT, file) for file in items])
-    closed = f"(select * from read_parquet({_listed(items)}) semi join bill_item_closed using (batch_id, row_no))"
+    each = f"from read_parquet({charges})"
     if _overlap(connection, charges):
-        closed_charges = _CHARGE.format(items=closed)
+        closed_charges = _CHARGE.format(items="bill_item_closed")
         taken = ", ".join(f"-{name} as {name}" for name in _SUMS)
         connection.execute(_TAKEN.format(keys=_KEYS, taken=taken, closed_charges=closed_charges))
         connection.execute(_TOUCHED.format(charges=charges))
         summed = ", ".join(f"sum({name})::{_type(name)} as {name}" for name in _SUMS)
-        part = f"select part.* from read_parquet({charges}) part {{join}} join touched on coalesce(product_id_crm, '') = product"
-        connection.execute(
-            f"create or replace table charge as {enumerated} from ({part.format(join='anti')} union all by name "
-            f"select {_KEYS}, {summed} from ({part.format(join='semi')} union all by name from taken) several "
-            f"group by {_KEYS} having sum(items) <> 0)"
-        )
-    else:
-        connection.execute(f"create or replace view charge as {enumerated} from read_parquet({charges})")
+        connection.execute(_AGAIN.format(keys=_KEYS, summed=summed, columns=", ".join((_KEYS, *_SUMS))))
+        each = _without_those(connection, charges) + " union all by name from charge_again"
+    connection.execute(f"create or replace view charge as {enumerated} from ({each})")
     connection.execute(
-        f"create or replace table rent as {enumerated.replace('*', '* exclude (batch_id, row_no)')} "
+        f"create or replace view rent as {enumerated.replace('*', '* exclude (batch_id, row_no)')} "
         f"from read_parquet({rents}) anti join bill_item_closed using (batch_id, row_no)"
     )
+
+
+def _without_those(connection: duckdb.DuckDBPyConnection, charges: str) -> str:
+    """A query of the kept sums but those of `charge_before`, left out by their places: whoever reads it compares no keys."""
+    files = connection.execute(
+        f"select filename, count(file_row_number) from (select distinct filename from read_parquet({charges}, filename = true)) "
+        "left join charge_before using (filename) group by filename order by filename"
+    ).fetchall()
+    whole = [Path(file) for file, gone in files if not gone]
+    each = [f"from read_parquet({_listed(whole)})"] if whole else []
+    for file in (literal(file) for file, gone in files if gone):
+        places = f"(select file_row_number from charge_before where filename = {file}) gone"
+        left = f"read_parquet({file}, file_row_number = true) anti join {places} using (file_row_number)"
+        each.append(f"select * exclude (file_row_number) from {left}")
+    return " union all by name ".join(each)
 
 
 def _kept(connection: duckdb.DuckDBPyConnection, parts: Parts, name: str, statement: str, items: Path) -> Path:
@@ -107,10 +125,14 @@ def _kept(connection: duckdb.DuckDBPyConnection, parts: Parts, name: str, statem
 
 
 def _overlap(connection: duckdb.DuckDBPyConnection, charges: str) -> bool:
-    """Whether rows were closed, or two parts hold charges of one month: only then is there anything to sum again."""
+    """Whether rows were closed, or two parts hold charges of one month (`charge_month`): only then is there anything to sum
+    again."""
+    connection.execute(
+        "create or replace table charge_month as select filename, province, month, count(*) as held "
+        f"from read_parquet({charges}, filename = true) group by all"
+    )
     row = connection.execute(
-        f"select count(*) > count(distinct (province, month)) or (select count(*) from bill_item_closed) > 0 from ("
-        f"select distinct filename, province, month from read_parquet({charges}, filename = true)) held"
+        "select count(*) > count(distinct (province, month)) or (select count(*) from bill_item_closed) > 0 from charge_month"
     ).fetchone()
     return bool(row and row[0])
 

@@ -36,7 +36,7 @@ with summed as (
     from core.bill group by all
     union all by name
     select province, month, sum(items)::bigint as bill_items, sum(amount_fen)::bigint as bill_items_fen
-    from charge group by all
+    from account_bill group by all
     union all by name
     select province, strftime(timezone('Asia/Shanghai', paid_at), '%Y%m') as month, count(*)::bigint as payments,
         coalesce(sum(amount_fen), 0)::bigint as paid_fen
@@ -49,7 +49,7 @@ unpivot months on {names} into name figure value value
 
 
 def make(connection: duckdb.DuckDBPyConnection) -> None:
-    """Makes `figure`, from `core.bill`, `core.payment` and `charge` (`reconcile.shared`)."""
+    """Makes `figure`, from `core.bill`, `core.payment` and `account_bill` (`reconcile.shared`)."""
     names = ", ".join(FIGURES)
     sums = ", ".join(f"coalesce(sum({name}), 0)::bigint as {name}" for name in FIGURES)
     connection.execute(_FIGURE.format(names=names, sums=sums))

@@ -14,13 +14,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from datetime import datetime, time, timedelta
 
 import duckdb
 
 from hub.errors import InvariantBroken
 from hub.periods import SHANGHAI, first_day
+from reconcile import odd
+from reconcile.near import Near, narrowed
 from reconcile.rule import Ref, Rule
 
 DEADLINE = time(16)
@@ -29,7 +32,7 @@ _TABLES = """
 create or replace table finding_raw (
     rule_id varchar, severity varchar, province varchar, month varchar, subject varchar, left_value varchar,
     right_value varchar, money_fen bigint, cause varchar, holder varchar, holder_key varchar, refs varchar, owner varchar,
-    due_at timestamptz, details varchar, undetermined boolean
+    due_at timestamptz, details varchar, undetermined boolean, product varchar
 );
 create or replace table counted (base integer, province varchar, subjects bigint);
 create or replace table judged (rule_id varchar, province varchar, subjects bigint);
@@ -48,7 +51,7 @@ _JUDGE = """
 insert into finding_raw
 select '{rule_id}', '{severity}', province, {month}, {subject}::varchar, left_value, right_value, money_fen, {cause},
     {holder}, {holder_key}, {refs}::varchar, '{owner}', timestamptz '{due_at}', {details}::varchar,
-    coalesce({undetermined}, false)
+    coalesce({undetermined}, false), {product}
 from ({found}) where province in (select province from judged where rule_id = '{rule_id}')
 """
 # Whose a product, an account or a CRM customer is, of those that breaks name.
@@ -73,7 +76,7 @@ where named.kind = 'account_no'
 group by named.kind, named.province, named.key;
 
 create or replace table finding as
-select raw.* exclude (holder, holder_key), holder.customer_id
+select raw.* exclude (holder, holder_key, product), holder.customer_id
 from finding_raw raw
 left join holder on holder.kind = raw.holder and holder.province = raw.province and holder.key = raw.holder_key
 """
@@ -83,25 +86,39 @@ select rule_id, province, subject from finding group by rule_id, province, subje
 """
 
 
-def judge(connection: duckdb.DuckDBPyConnection, rules: Iterable[Rule], cycle: str) -> None:
+def judge(connection: duckdb.DuckDBPyConnection, rules: Sequence[Rule], cycle: str, near: Near | None = None) -> None:
     """Makes `finding`, what each rule finds, and `judged` (`rule_id, province, subjects`), what each rule looked at.
+
+    `near`: what was kept of the run before; rules that look at one product at a time are judged for touched products alone.
 
     Raises InvariantBroken where a rule finds one subject twice: its grain is not what it declares. Needs the tables of
     `reconcile.shared`. Rules may read the night as `getvariable('night')` (a date).
     """
     connection.execute(_TABLES)
     connection.execute(f"set variable night = date '{first_day(cycle).isoformat()}'")
+    _count(connection, rules)
+    _find(connection, [rule for rule in rules if not rule.by_product], cycle)
+    with narrowed(connection) if near and near.begin() else nullcontext():
+        odd.make(connection)
+        _find(connection, [rule for rule in rules if rule.by_product], cycle)
+    connection.execute(_FINDING)
+    twice = connection.execute(_TWICE).fetchone()
+    if twice:
+        raise InvariantBroken(f"rule {twice[0]} finds one subject twice in {twice[1]}: {twice[2]}", rule_id=twice[0])
+
+
+def _count(connection: duckdb.DuckDBPyConnection, rules: Iterable[Rule]) -> None:
     bases: dict[str, int] = {}
     for rule in rules:
         if rule.base not in bases:
             bases[rule.base] = len(bases)
             connection.execute(_COUNTED.format(number=bases[rule.base], base=rule.base))
         connection.execute(_judged(rule, bases[rule.base]))
+
+
+def _find(connection: duckdb.DuckDBPyConnection, rules: Iterable[Rule], cycle: str) -> None:
+    for rule in rules:
         connection.execute(statement(rule, cycle))
-    connection.execute(_FINDING)
-    twice = connection.execute(_TWICE).fetchone()
-    if twice:
-        raise InvariantBroken(f"rule {twice[0]} finds one subject twice in {twice[1]}: {twice[2]}", rule_id=twice[0])
 
 
 def _judged(rule: Rule, base: int) -> str:
@@ -123,6 +140,7 @@ def statement(rule: Rule, cycle: str) -> str:
         refs=_refs(rule.refs),
         details=_json(rule.details),
         undetermined=_undetermined(rule),
+        product=rule.by_product or "null",
         owner=rule.owner_role,
         due_at=_deadline(cycle, rule.deadline_days).isoformat(),
         found=rule.found,

@@ -53,6 +53,10 @@ class Rule:
     of different rules that look at the same money share it too. `customer`: the column of `found` that tells whose break it
     is (`product_id_crm`, `account_no`, `customer_key`: keys of one province).
 
+    `by_product`: where a finding looks at the rows of one product and those that they name (an account, a customer, an
+    agreement), and at nothing else but the months judged, the column of `found` that names the product. A night asks such a
+    rule about touched products alone (`reconcile.near`). The day may come in by `grace_days` only. None where it looks further.
+
     `missing` is the row whose absence is the break, its key a part of the subject. Once it is there the break is mended, whatever
     came of the rows that named it; else a row in quarantine that names the whole subject holds the break open.
 
@@ -84,6 +88,7 @@ class Rule:
     summed: Summed | None = None
     missing: Ref | None = None
     details: tuple[str, ...] = ()
+    by_product: str | None = None
     undetermined: str = "false"
     tolerance: Decimal = Decimal(0)
     warns_above: Decimal | None = None

@@ -14,6 +14,7 @@ from identity.extract import RECONCILE_COLUMNS, Extract, open_extract
 from identity.versions import alone, write_changes
 from reconcile import ledger, shared
 from reconcile.judge import judge
+from reconcile.near import Near
 from reconcile.rule import Rule
 from reconcile.rules import RULES
 from store import outbox, sequence
@@ -79,8 +80,9 @@ def reconcile(
         with open_extract(engine, seq, RECONCILE_COLUMNS, batches) as own:
             return reconcile(engine, seq, cycle, batches, periods, rules=rules, extract=own)
     connection = extract.connection
-    shared.prepare(extract, batches, periods)
-    judge(connection, rules, cycle)
+    near = Near(extract, rules, batches, periods)
+    shared.prepare(extract, batches, periods, near.ask)
+    judge(connection, rules, cycle, near)
     with alone(engine, "reconcile") as store:
         ledger.meet(connection, cycle)
         outcomes = tuple(_outcome(connection, rule) for rule in rules)
@@ -93,6 +95,7 @@ def reconcile(
             outbox.withdraw_of_open(store)
             for outcome in runs:
                 _record_run(store, cycle, written_at, outcome)
+    near.remember()
     opened, closed, reopened = _lives(connection)
     reasons = tuple(_reason(rule, outcome) for rule, outcome in zip(rules, outcomes, strict=True) if outcome.stops)
     return ReconcileSummary(written_at, extract.digest(), outcomes, opened, closed, reopened, bool(reasons), reasons)

@@ -4,11 +4,12 @@
 |---|---|
 | `charge` | what one bill charges one account for one product in one month: `items`, `amount_fen`, `tax_fen`, `untaxed` (items without tax), `rent_fen`, `discount_fen`, and the lines that are not quantity times price (`wrong_lines`, `wrong_fen`, `wrong_by_fen`, `abs_wrong_fen`) |
 | `rent` | one rent item: `item_no`, `bill_no`, `product_id_crm`, `month`, `quantity`, `price_fen`, `amount_fen`, `charged_from`, `charged_to` |
+| `account_bill` | what one bill charges one account in one month: `items`, `amount_fen`, `tax_fen`, `untaxed` |
 | `bill_sum` | the accepted items of one bill |
-| `kept` | one (`province`, `month`) whose bill items the candidate holds and the run judges |
+| `kept` | one (`province`, `month`; `first_day`, `last_day`) whose bill items the candidate holds and the run judges |
 | `account_charge` | what one account was charged in the last month judged |
 | `payer` | one customer (`customer_key`, golden `customer_id`) whose `products` one account pays for |
-| `odd_order`, `odd_rent`, `odd_resource` | orders, rents, resources that do not simply say what their product says (`reconcile.odd`) |
+| `odd_order`, `odd_rent`, `odd_resource` | orders, rents, resources that do not simply say what their product says (`reconcile.odd`), for rules that look at one product at a time |
 | `linked_group` | a CRM customer and a group customer that name each other, or one the other, and no third |
 | `withheld` | one word (`feed`, `province`, `token`, `row_hash`) of a row in quarantine that nothing later settled; `is_withheld(feed, province, key)` asks for one |
 | `status_term` | a time (`since`, `until`) in which a product that was suspended once had one `product_status`; `was_active(province, product, status, first month, last month)` asks whether it was in use on a day of the months, by its `status` of today where it never was suspended |
@@ -21,10 +22,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from identity.extract import Extract, read_store
-from reconcile import figures, odd
+from reconcile import figures
 from reconcile.charges import sum_charges
 from reconcile.provinces import TYPE
 from schemas.contract import Mode
@@ -34,18 +36,24 @@ from schemas.entities import FACTS
 WITHHOLDING_FEEDS = tuple(sorted(contract.feed for contract in CONTRACTS.values()))
 SHORTEST_KEY = 4
 _SUMS = """
+create or replace table account_bill as
+select province, month, account_no, bill_no, sum(items)::bigint as items, sum(amount_fen)::bigint as amount_fen,
+    sum(tax_fen)::bigint as tax_fen, sum(untaxed)::bigint as untaxed
+from charge group by province, month, account_no, bill_no;
+
 create or replace table bill_sum as
 select province, bill_no, min(month) as month, min(account_no) as account_no, sum(items)::bigint as items,
     sum(amount_fen)::bigint as amount_fen, sum(tax_fen)::bigint as tax_fen, sum(untaxed)::bigint as untaxed
-from charge group by province, bill_no;
+from account_bill group by province, bill_no;
 
 create or replace table kept as
-select distinct province, month from charge where {judged};
+select province, month, strptime(month, '%Y%m')::date as first_day, last_day(first_day) as last_day
+from (select distinct province, month from account_bill) where {judged};
 
 create or replace table account_charge as
 select province, account_no, arg_max(amount_fen, month) as amount_fen from (
     select province, account_no, month, sum(amount_fen)::bigint as amount_fen
-    from charge join kept using (province, month) group by province, account_no, month
+    from account_bill join kept using (province, month) group by province, account_no, month
 ) monthly group by province, account_no;
 """
 # A row in quarantine withholds what it names until its batch was superseded or replayed, its period came again, a later whole
@@ -160,19 +168,29 @@ where b.loaded_seq <= {seq} and (b.superseded_seq is null or b.superseded_seq > 
 """
 
 
-def prepare(extract: Extract, batches: Sequence[int], periods: Sequence[str] | None) -> None:
+def prepare(
+    extract: Extract, batches: Sequence[int], periods: Sequence[str] | None, also: Callable[[], None] | None = None
+) -> None:
     """Makes the tables above, of what counts at the extract's sequence. `periods`: the months to judge; None judges every month
-    of `batches`."""
-    connection, seq = extract.connection, int(extract.seq)
-    read_store(connection, "withheld_row", _withheld(seq, batches))
-    read_store(connection, "golden", _GOLDEN)
-    read_store(connection, "status_term", _STATUS_TERMS.format(seq=seq))
-    whole = [c.feed_id for c in CONTRACTS.values() if c.period == "daily" and c.mode is Mode.FULL]
-    pictures = ", ".join(f"'{feed}'" for feed in whole)
-    read_store(connection, "picture", _PICTURES.format(seq=seq, feeds=pictures))
-    read_store(connection, "controlled", _CONTROLLED.format(seq=seq))
-    figures.read_signed(connection)
-    derive(extract, periods)
+    of `batches`. `also`: what else asks the store, while charges are summed."""
+    with ThreadPoolExecutor(1) as aside:
+        asking = aside.submit(_ask, extract, batches, also)
+        derive(extract, periods, asking.result)
+
+
+def _ask(extract: Extract, batches: Sequence[int], also: Callable[[], None] | None) -> None:
+    seq = int(extract.seq)
+    with extract.connection.cursor() as connection:
+        read_store(connection, "withheld_row", _withheld(seq, batches))
+        read_store(connection, "golden", _GOLDEN)
+        read_store(connection, "status_term", _STATUS_TERMS.format(seq=seq))
+        whole = [c.feed_id for c in CONTRACTS.values() if c.period == "daily" and c.mode is Mode.FULL]
+        pictures = ", ".join(f"'{feed}'" for feed in whole)
+        read_store(connection, "picture", _PICTURES.format(seq=seq, feeds=pictures))
+        read_store(connection, "controlled", _CONTROLLED.format(seq=seq))
+        figures.read_signed(connection)
+    if also:
+        also()
 
 
 def _withheld(seq: int, batches: Sequence[int]) -> str:
@@ -187,17 +205,19 @@ def _withheld(seq: int, batches: Sequence[int]) -> str:
     return _WITHHELD.format(feeds=feeds, batches=numbers, seq=seq, came_again=came_again)
 
 
-def derive(extract: Extract, periods: Sequence[str] | None) -> None:
-    """Makes what follows from `core.*` and from what was read of the store (`withheld_row`, `golden`, `picture`, …)."""
+def derive(extract: Extract, periods: Sequence[str] | None, asked: Callable[[], None] | None = None) -> None:
+    """Makes what follows from `core.*` and from what is read of the store (`withheld_row`, `golden`, `picture`, …); `asked` waits
+    until it is."""
     connection = extract.connection
     sum_charges(extract)
+    if asked:
+        asked()
     connection.execute(_KNOWN)
     months = ", ".join(f"'{int(month)}'" for month in periods or ())
     connection.execute(_SUMS.format(judged=f"month in ({months or 'null'})" if periods is not None else "true"))
     connection.execute(_TOKENS)
     connection.execute(_WAS_ACTIVE)
     connection.execute(_CUSTOMERS)
-    odd.make(connection)
     connection.execute(_LATEST)
     figures.make(connection)
     figures.none_signed(connection)

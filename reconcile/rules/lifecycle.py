@@ -18,6 +18,7 @@ TERMINATED_BUT_BILLED = Rule(
     ),
     grain=words.PRODUCT_MONTH,
     subject=("product_id_crm", "month"),
+    by_product="product_id_crm",
     match_keys="province, product_id_crm",
     left=words.said("Ended (CRM)", "拆机日期(客户资源)"),
     right=words.said("Charged from (billing)", "计费起始(账务)"),
@@ -34,7 +35,7 @@ TERMINATED_BUT_BILLED = Rule(
     """,
     base="""
         select province, count(*) as subjects from core.product join kept using (province)
-        where product_status = 'terminated' and ended_on < strptime(month, '%Y%m') + interval 1 month group by province
+        where product_status = 'terminated' and ended_on <= last_day group by province
     """,
     needs=("product", "bill_item"),
     details=("items", "bill_no"),
@@ -48,8 +49,8 @@ TERMINATED_BUT_BILLED = Rule(
 )
 
 # What is terminated or suspended today was in use in the months before, and a month nobody charged stays so.
-_IN_SERVICE = """product_status in ('active', 'suspended', 'terminated') and started_on < strptime(month, '%Y%m')
-            and (product_status <> 'terminated' or ended_on >= last_day(strptime(month, '%Y%m')))"""
+_IN_SERVICE = """product_status in ('active', 'suspended', 'terminated') and started_on < first_day
+            and (product_status <> 'terminated' or ended_on >= last_day)"""
 # Only a suspended one's past is looked up: of millions in use it would tell nothing.
 _COUNTED = """
         select province, count(*) as subjects from (
@@ -70,6 +71,7 @@ ACTIVE_BUT_NOT_BILLED = Rule(
     ),
     grain=words.PRODUCT_MONTH,
     subject=("product_id_crm", "month"),
+    by_product="product_id_crm",
     match_keys="province, product_id_crm",
     left=words.said("Monthly price, fen (CRM)", "月价(分, 客户资源)"),
     right=words.said("Charged, fen (billing)", "计费金额(分, 账务)"),
@@ -122,6 +124,7 @@ IN_USE_WITHOUT_REVENUE = Rule(
     ),
     grain=words.PRODUCT,
     subject=("product_id_crm",),
+    by_product="product_id_crm",
     match_keys="province, product_id_crm",
     left=words.said("Ordered, in use since", "在用起始"),
     right=words.said("Months with a charge", "有费用的账期数"),
@@ -152,8 +155,11 @@ IN_USE_WITHOUT_REVENUE = Rule(
     base=f"""
         with served as (
             select province, product_id_crm, product_status, month, last_month from core.product product
-            join (select province, min(month) as month, max(month) as last_month from kept group by province) span
-                using (province)
+            join (
+                select province, min(month) as month, max(month) as last_month, min(first_day) as first_day,
+                    min(last_day) as last_day
+                from kept group by province
+            ) span using (province)
             where {_IN_SERVICE}
         ) {_COUNTED}
     """,

@@ -148,6 +148,7 @@ ORDER_MAPPED_DIFFERENTLY = Rule(
     ),
     grain=words.ORDER,
     subject=("order_no",),
+    by_product="product_id_crm",
     match_keys="province, product_id_crm",
     left=words.said("Customer (orders)", "客户(定单)"),
     right=words.said("Customer (CRM)", "客户(客户资源)"),

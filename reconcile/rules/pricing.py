@@ -24,6 +24,7 @@ BILLED_PRICE_DIFFERS = Rule(
     ),
     grain=words.PRODUCT_MONTH,
     subject=("product_id_crm", "month"),
+    by_product="product_id_crm",
     match_keys="province, product_id_crm",
     left=words.said("Agreed price, fen (CRM, orders)", "协议月价(分, 客户资源及定单)"),
     right=words.said("Unit price, fen (billing)", "单价(分, 账务)"),
@@ -41,7 +42,7 @@ BILLED_PRICE_DIFFERS = Rule(
             select *, lag(until) over (partition by province, product_id_crm order by until, order_no) as since
             from changed where price_fen <> next_fen or price_fen is null and order_action = 'modify'
         ), suspect as (
-            select rent.*, strptime(rent.month, '%Y%m')::date as first_day, last_day(first_day) as last_day
+            select rent.*, kept.first_day, kept.last_day
             from odd_rent rent join kept on kept.province = rent.province and kept.month = rent.month
             where rent.amount_fen > 0 and (rent.price_fen <> rent.monthly_price_fen
                 or (rent.province, rent.product_id_crm) in (select (province, product_id_crm) from superseded))
@@ -92,6 +93,7 @@ ORDERED_PRICE_DIFFERS = Rule(
     ),
     grain=words.PRODUCT,
     subject=("product_id_crm",),
+    by_product="product_id_crm",
     match_keys="province, product_id_crm",
     left=words.said("Monthly price, fen (CRM)", "月价(分, 客户资源)"),
     right=words.said("Agreed price, fen (orders)", "协议月价(分, 定单)"),
@@ -137,6 +139,7 @@ WRONG_PRORATION = Rule(
     ),
     grain=words.PRODUCT_MONTH,
     subject=("product_id_crm", "month"),
+    by_product="product_id_crm",
     match_keys="province, product_id_crm",
     left=words.said("Rent by days, fen", "按天应计(分)"),
     right=words.said("Rent charged, fen", "实计(分)"),
@@ -174,6 +177,7 @@ CHARGED_OUTSIDE_SERVICE = Rule(
     ),
     grain=words.PRODUCT_MONTH,
     subject=("product_id_crm", "month"),
+    by_product="product_id_crm",
     match_keys="province, product_id_crm",
     left=words.said("In service (CRM)", "在用时段(客户资源)"),
     right=words.said("Charged (billing)", "计费时段(账务)"),
@@ -209,6 +213,7 @@ WRONG_DISCOUNT = Rule(
     meaning=words.said("The discounts of a product add to its charge, or exceed its rent", "产品优惠为正, 或超过其月租"),
     grain=words.PRODUCT_MONTH,
     subject=("product_id_crm", "month"),
+    by_product="product_id_crm",
     match_keys="province, product_id_crm",
     left=words.said("Rent, fen", "月租(分)"),
     right=words.said("Discounts, fen", "优惠(分)"),

@@ -20,7 +20,7 @@ class Reference:
 
     `cause`: what an unknown parent is called in causes. `money`: an SQL expression over `child`. `where` keeps to some rows.
     `withheld_by`: the parent's feed, whose rows in quarantine may be the missing one. `unknown`: a shared table that already
-    tells the rows whose parent is not known (`not is_known`).
+    tells the rows whose parent is not known (`not is_known`). `by_product`: as a rule's.
     """
 
     rule_id: str
@@ -42,6 +42,7 @@ class Reference:
     customer: str | None = None
     severity: Severity = Severity.MAJOR
     unknown: str | None = None
+    by_product: str | None = None
 
 
 def orphans(reference: Reference) -> Rule:
@@ -80,6 +81,7 @@ def orphans(reference: Reference) -> Rule:
         owner_role=r.owner_role,
         cause=f"'{r.cause}:' || province || '|' || named",
         customer=r.customer,
+        by_product=r.by_product,
         refs=(Ref(r.child, r.system, r.key),),
         undetermined=f"is_withheld('{r.withheld_by}', province, named)",
         stops_above=STOPS_ABOVE if r.severity is Severity.CRITICAL else None,
@@ -100,6 +102,7 @@ PRODUCT_FOR_UNKNOWN_CUSTOMER = orphans(
         child="product", system="crm", key="product_id_crm", column="customer_key",
         parent="customer", parent_system="crm", parent_key="customer_key",
         cause="customer", withheld_by="customer", owner_role=words.CUSTOMER_DATA, customer="product_id_crm",
+        by_product="product_id_crm",
         money=f"case when child.product_status in {words.LIVE} then child.monthly_price_fen end",
         severity=Severity.CRITICAL,
     )
@@ -116,6 +119,7 @@ PRODUCT_FOR_UNKNOWN_ACCOUNT = orphans(
         child="product", system="crm", key="product_id_crm", column="account_no",
         parent="account", parent_system="billing", parent_key="account_no",
         cause="account", withheld_by="account", owner_role=words.BILLING_ASSURANCE, customer="product_id_crm",
+        by_product="product_id_crm",
         money=f"case when child.product_status in {words.LIVE} then child.monthly_price_fen end",
         severity=Severity.CRITICAL,
     )
@@ -129,6 +133,7 @@ PRODUCT_FOR_UNKNOWN_CONTRACT = orphans(
         child="product", system="crm", key="product_id_crm", column="contract_no",
         parent="agreement", parent_system="crm", parent_key="contract_no",
         cause="contract", withheld_by="contract", owner_role=words.CUSTOMER_DATA, customer="product_id_crm",
+        by_product="product_id_crm",
         money=f"case when child.product_status in {words.LIVE} then child.monthly_price_fen end",
     )
 )  # fmt: skip
@@ -159,6 +164,7 @@ ORDER_FOR_UNKNOWN_CUSTOMER = orphans(
         child="product_order", system="orders", key="order_no", column="customer_id_crm",
         parent="customer", parent_system="crm", parent_key="customer_key",
         cause="customer", withheld_by="customer", owner_role=words.ORDER_MANAGEMENT, customer="product_id_crm",
+        by_product="product_id_crm",
         severity=Severity.CRITICAL,
     )
 )  # fmt: skip
@@ -173,7 +179,7 @@ ORDER_FOR_UNKNOWN_PRODUCT = orphans(
         grain=words.ORDER,
         child="product_order", system="orders", key="order_no", column="product_id_crm",
         parent="product", parent_system="crm", parent_key="product_id_crm",
-        cause="product", withheld_by="product_instance", owner_role=words.ORDER_MANAGEMENT,
+        cause="product", by_product="named", withheld_by="product_instance", owner_role=words.ORDER_MANAGEMENT,
         money="child.price_fen", where="child.order_state not in ('cancelled', 'failed')",
         severity=Severity.CRITICAL, unknown="odd_order",
     )
@@ -218,7 +224,7 @@ RESOURCE_FOR_UNKNOWN_PRODUCT = orphans(
         grain=words.said("resource", "资源"),
         child="resource", system="crm", key="resource_id", column="product_id_crm",
         parent="product", parent_system="crm", parent_key="product_id_crm",
-        cause="product", withheld_by="product_instance", owner_role=words.RESOURCE_MANAGEMENT,
+        cause="product", by_product="named", withheld_by="product_instance", owner_role=words.RESOURCE_MANAGEMENT,
         where=f"child.resource_status in {words.RESOURCE_IN_USE}", unknown="odd_resource",
     )
 )  # fmt: skip

@@ -127,7 +127,7 @@ ITEM_ON_ANOTHER_ACCOUNT = Rule(
         select bill.province, bill.bill_no, bill.bill_month as month, bill.account_no as left_value,
             string_agg(distinct charge.account_no, ',' order by charge.account_no) as right_value,
             abs(sum(charge.amount_fen))::bigint as money_fen, sum(charge.items)::bigint as items, bill.account_no
-        from charge join core.bill bill on bill.province = charge.province and bill.bill_no = charge.bill_no
+        from account_bill charge join core.bill bill on bill.province = charge.province and bill.bill_no = charge.bill_no
         join kept on kept.province = bill.province and kept.month = bill.bill_month
         where charge.account_no <> bill.account_no
         group by bill.province, bill.bill_no, bill.bill_month, bill.account_no
@@ -154,6 +154,7 @@ LINE_IS_NOT_QUANTITY_TIMES_PRICE = Rule(
     ),
     grain=words.PRODUCT_MONTH,
     subject=("product_id_crm", "month"),
+    by_product="product_id_crm",
     match_keys="province, item_no",
     left=words.said("Quantity × price, fen", "数量×单价(分)"),
     right=words.said("Charged, fen", "实计(分)"),

@@ -24,7 +24,7 @@ DAWN = datetime(2026, 3, 1, 8, tzinfo=SHANGHAI)
 _KEYS = {
     "customer": "customer_key", "account": "account_no", "product_order": "order_no", "product": "product_id_crm",
     "bill": "bill_no", "bill_item": "item_no", "payment": "payment_no", "contact": "contact_id",
-    "work_order": "work_order_no",
+    "work_order": "work_order_no", "resource": "resource_id", "agreement": "contract_no", "production_job": "job_no",
 }  # fmt: skip
 _DUCK_TYPES = {
     "integer": "bigint",

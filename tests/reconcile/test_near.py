@@ -1,0 +1,201 @@
+"""A night asks rules of single products about touched products alone, and finds what a run over all of them finds."""
+
+from __future__ import annotations
+
+import random
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scene import Scene
+from sqlalchemy import Engine, text
+
+from identity.extract import RECONCILE_COLUMNS, open_extract
+from reconcile import near, shared
+from reconcile.judge import judge
+from reconcile.near import Near
+from reconcile.odd import ODD
+from reconcile.rules import RULES
+from store import sequence
+from tests.reconcile.stage import NIGHT, batch
+
+PRODUCTS, CUSTOMERS = 60, 12
+FEBRUARY, MARCH = 100, 200
+FEEDS = {
+    "customer": ("crm", "customer"), "agreement": ("crm", "contract"), "product": ("crm", "product_instance"),
+    "resource": ("crm", "resource"), "account": ("billing", "account"), "product_order": ("orders", "product_order"),
+    "production_job": ("group", "production_job"), "bill_item": ("billing", "bill_item"),
+}  # fmt: skip
+SEES = {
+    "core.product", "core.product_order", "core.resource", "core.production_job", "core.account", "core.customer",
+    "core.agreement", "charge", "rent", "kept", "golden", *ODD,
+}  # fmt: skip
+# What tells only whether a finding is in doubt, and whoever is found is asked about again.
+SEES_IN_DOUBT = {"wrong_discount": {"core.bill", "bill_sum"}}
+
+
+def test_a_rule_of_single_products_looks_at_them_and_at_what_they_name() -> None:
+    asked = [rule for rule in RULES if rule.by_product]
+    assert asked
+    for rule in asked:
+        own = set(re.findall(r"(\w+) as (?:materialized )?\(\s*(?:select|with)", rule.found))
+        seen = set(re.findall(r"(?<!distinct )\b(?:from|join)\s+([a-z_.]+)", rule.found)) - own
+        assert seen <= SEES | SEES_IN_DOUBT.get(rule.rule_id, set()), rule.rule_id
+        assert "night" not in rule.found, rule.rule_id
+
+
+class Nights:
+    """A small world that changes from night to night, loaded as batches."""
+
+    def __init__(self, engine: Engine, seed: int) -> None:
+        self.engine, self.chance, self.scene = engine, random.Random(seed), Scene()
+        self.batches, self.closed = [FEBRUARY], dict[str, int]()
+        self.number = 1
+        for c in range(CUSTOMERS):
+            self.scene.crm(f"C{c:04d}", "x")
+            self.scene.account(f"A{c:04d}", f"K{c:04d}", "x", customer_id_crm=f"C{c:04d}")
+            self.scene.say("agreement", "crm", f"H{c:04d}", contract_no=f"H{c:04d}", customer_key=f"C{c:04d}")
+        for p in range(PRODUCTS):
+            c, key = p % CUSTOMERS, f"P{p:04d}"
+            self.scene.product(key, f"C{c:04d}", account_no=f"A{c:04d}", contract_no=f"H{c:04d}", offering="iot")
+            self.scene.order(f"O{key}", "D1", product_id_crm=key, customer_id_crm=f"C{c:04d}", price_fen=10000,
+                             completed_at="2025-01-01 10:00:00+08", ordered_at="2024-12-01 10:00:00+08")  # fmt: skip
+            self.scene.say("resource", "crm", f"R{key}", product_id_crm=key, resource_kind="circuit", resource_status="reserved")
+            self.scene.say("production_job", "group", f"J{key}", product_id_crm=key, order_no=f"O{key}", job_state="completed")
+            self.item(f"I{key}", p)
+
+    def item(self, key: str, product: int, *, of: int = FEBRUARY, price: int = 10000, **more: Any) -> None:
+        c = product % CUSTOMERS
+        given = {"account_no": f"A{c:04d}", "quantity": 1, "price_fen": price, **more}
+        self.scene.item(key, f"B{c:04d}", f"P{product:04d}", price, batch=of, **given)
+
+    def load(self, correction: str = "correction_insert") -> int:
+        """What was said since, as one batch a feed."""
+        seq = self.scene.into_store(self.engine)
+        with self.engine.begin() as store:
+            for key, closed in self.closed.items():
+                given = {"seq": closed or seq, "key": key}
+                store.execute(text("update core.bill_item set recorded_to = :seq where source_key = :key"), given)
+                self.closed[key] = closed or seq
+        for number, (entity, (system, feed)) in enumerate(FEEDS.items()):
+            if entity == "bill_item":
+                number_of, kind = self.batches[-1], correction if len(self.batches) > 1 else "full"
+            else:
+                number_of, kind = 10_000 * (number + 1) + self.number, "full"
+            batch(self.engine, number_of, feed, system=system, loaded_seq=seq, kind=kind)
+        return seq
+
+    def say(self, entity: str, key: str, **changed: Any) -> None:
+        system = FEEDS[entity][0]
+        known = self.scene.rows[entity, system, "gd", key]
+        number = 10_000 * (list(FEEDS).index(entity) + 1) + self.number
+        self.scene.rows[entity, system, "gd", key] = {**known, **changed, "batch_id": number}
+
+    def change(self) -> None:
+        """A few rows of every entity are another; of the items, some are corrected."""
+        self.number += 1
+        pick, some = self.chance.choice, self.chance.sample
+        for p in some(range(PRODUCTS), 3):
+            self.say("product", f"P{p:04d}", **pick([
+                {"monthly_price_fen": 12000}, {"product_status": "terminated", "ended_on": "2026-01-15"},
+                {"account_no": f"A{pick(range(CUSTOMERS + 2)):04d}"}, {"customer_key": f"C{pick(range(CUSTOMERS + 2)):04d}"},
+                {"contract_no": "H9999"}, {"product_status": "pendingActive"},
+            ]))  # fmt: skip
+        for p in some(range(PRODUCTS), 2):
+            self.say("product_order", f"OP{p:04d}", **pick([
+                {"price_fen": 13000}, {"order_state": "inProgress"}, {"product_id_crm": f"P{pick(range(PRODUCTS + 5)):04d}"},
+                {"customer_id_crm": "C9999"}, {"order_action": "delete"}, {"product_id_crm": None},
+            ]))  # fmt: skip
+        for p in some(range(PRODUCTS), 2):
+            self.say("resource", f"RP{p:04d}", **pick([
+                {"resource_status": "suspended"}, {"product_id_crm": f"P{pick(range(PRODUCTS + 5)):04d}"},
+                {"resource_kind": "number"},
+            ]))  # fmt: skip
+        self.say("production_job", f"JP{pick(range(PRODUCTS)):04d}", product_id_crm=f"P{pick(range(PRODUCTS)):04d}")
+        self.say("account", f"A{pick(range(CUSTOMERS)):04d}", account_status=pick(["closed", "active"]))
+        self.say("customer", f"C{pick(range(CUSTOMERS)):04d}", customer_status=pick(["closed", "active"]))
+        correction = FEBRUARY + self.number
+        self.batches.append(correction)
+        for p in some(range(PRODUCTS), 3):
+            key = pick([row["source_key"] for row in self.scene.of("bill_item") if row["product_id_crm"] == f"P{p:04d}"])
+            self.closed.setdefault(key, 0)
+            if pick([True, False]):
+                fate = pick([{"price": 9000}, {}, {"charge_item": "discount"}, {"account_no": "A9999"}, {"quantity": 2}])
+                self.item(f"{key}N{self.number}", p, of=correction, **fate)
+        self.item(f"extra{self.number}", pick(range(PRODUCTS)), of=correction)
+
+    def another_customer(self) -> None:
+        """Identity takes one CRM customer for another."""
+        key = f"C{self.chance.randrange(CUSTOMERS):04d}"
+        with self.engine.begin() as store:
+            seq = sequence.advance(store)
+            of = {"seq": seq, "key": key, "id": f"BC{self.chance.randrange(3)}"}
+            store.execute(
+                text("update core.crosswalk set recorded_to = :seq where customer_key = :key and recorded_to is null"), of
+            )
+            store.execute(
+                text("insert into core.crosswalk (system, province, customer_key, customer_id, rule, evidence, recorded_from) "
+                     "values ('crm', 'gd', :key, :id, 'r', '{}', :seq)"), of)  # fmt: skip
+
+
+Found = list[tuple[Any, ...]]
+
+
+def found(engine: Engine, seq: int, batches: list[int], kept: Path | None) -> tuple[Found, bool]:
+    """What every rule finds, and whether touched products alone were asked about."""
+    with open_extract(engine, seq, RECONCILE_COLUMNS, batches, kept=kept) as extract:
+        asked = Near(extract, RULES, batches, None)
+        shared.prepare(extract, batches, None, asked.ask)
+        judge(extract.connection, RULES, NIGHT, asked)
+        asked.remember()
+        rows = extract.connection.execute("select * from finding order by all").fetchall()
+        near_ones = extract.connection.execute("select 1 from duckdb_tables() where table_name = 'near_product'").fetchall()
+        return rows, bool(near_ones)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("seed", range(4))
+def test_nights_find_what_whole_runs_find(
+    store_engine: Engine, tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(near, "AT_MOST", 1000)
+    nights = Nights(store_engine, seed)
+    first = found(store_engine, nights.load(), nights.batches, tmp_path)
+    assert first[1] is False
+    told = set(map(str, first[0]))
+    for _ in range(5):
+        nights.change()
+        nights.another_customer()
+        seq = nights.load()
+        rows, was_near = found(store_engine, seq, nights.batches, tmp_path)
+        assert was_near
+        assert rows == found(store_engine, seq, nights.batches, None)[0]
+        told |= set(map(str, rows))
+    assert len(told) > len(first[0]) + 20
+
+
+@pytest.mark.postgres
+def test_what_was_kept_of_other_questions_is_not_used(
+    store_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(near, "AT_MOST", 1000)
+    nights = Nights(store_engine, 1)
+    found(store_engine, nights.load(), nights.batches, tmp_path)
+    nights.change()
+    seq = nights.load(correction="full")
+    assert found(store_engine, seq, nights.batches, tmp_path)[1] is False, "a month came again"
+    nights.change()
+    seq = nights.load()
+    assert found(store_engine, seq, nights.batches[1:], tmp_path)[1] is False, "a batch counts no more"
+    assert found(store_engine, seq, nights.batches[1:], tmp_path)[1] is True
+    nights.change()
+    nights.item("march", 1, of=nights.batches[-1], charged_from="2026-03-01", charged_to="2026-03-31")
+    seq = nights.load()
+    rows, was_near = found(store_engine, seq, nights.batches[1:], tmp_path)
+    assert was_near is False, "a month more is judged"
+    assert rows == found(store_engine, seq, nights.batches[1:], None)[0]
+    nights.change()
+    seq = nights.load()
+    monkeypatch.setattr(near, "AT_MOST", 1)
+    assert found(store_engine, seq, nights.batches[1:], tmp_path)[1] is False, "too many products were touched"
