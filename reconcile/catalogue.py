@@ -39,7 +39,8 @@ One file, and a golden case. Say a circuit should have a bandwidth:
 1. In the family's file (`reconcile/rules/standing.py`) declare a `Rule` at the top level: it is in the catalogue at once, its
    `source` naming the line of DOMAIN §4 it belongs to. `found` is one SELECT over `core.*` and the tables of
    `reconcile/shared.py`, a row a subject that does not agree; `base` counts what was judged. A column that no rule has read yet
-   is named in `RECONCILE_COLUMNS` (`identity/extract.py`).
+   is named in `RECONCILE_COLUMNS` (`identity/extract.py`). Where a finding looks at one product and what its rows name,
+   `by_product` says so, and a night judges it for touched products only (`reconcile/near.py`).
 2. Write `tests/reconcile/golden/RULE_ID.json`: what to change in the agreeing base (`set`, `drop`), what the rule then finds
    (`found`: subject, both values, money), and a near miss it must let pass (`agrees`).
 3. Print this page anew; then
