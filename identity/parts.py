@@ -9,7 +9,7 @@ column: an entity of which one is asked for is read anew each time, into the tas
 | `<entity>-<columns>-<seq>-<ledger>.parquet` | a state entity at a sequence |
 | `<entity>-<columns>-b<batch>-<seq>-<ledger>.parquet` | a batch of facts at a sequence |
 | `<name>-<entity>-<seq>-<ledger>.parquet` | what stands for a personal column at a sequence (`identity.alike`) |
-| `….parquet.sum` | how many rows a part has, and the sum of their hashes (`Extract.digest`) |
+| `….parquet.<DuckDB>.sum` | how many rows a part has, and the sum of their hashes by this DuckDB (`Extract.digest`) |
 
 `<ledger>` is a digest of the batches loaded up to the sequence, with what the gate decided of them: a part is used only where the
 store, as it now is, still says the same of that past.
@@ -42,11 +42,8 @@ PARQUET = "format parquet, compression lz4_raw, dictionary_size_limit 1000"
 """How parts are written. Keys are all different: a dictionary of them is given up after as many, not after a fifth of them."""
 ANEW_ABOVE = 10
 """Parts per hundred of a part's rows: a greater difference makes it anew."""
-
-
 VISIBLE = "not is_deleted and recorded_from <= {seq} and (recorded_to is null or recorded_to > {seq})"
 """Of a state entity, the version that counts at a sequence: one a key."""
-
 
 Select = Callable[..., str]
 
@@ -287,7 +284,7 @@ class Parts:
         return sum(rows for rows, _ in each), sum(total for _, total in each)
 
     def _sum_of_part(self, file: Path) -> tuple[int, int]:
-        told = file.with_name(f"{file.name}.sum")
+        told = file.with_name(f"{file.name}.{duckdb.__version__}.sum")
         self.used.add(told)
         if not told.exists():
             rows, total = sums(self.connection, f"read_parquet({duck.literal(file)})")
