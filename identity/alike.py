@@ -6,6 +6,7 @@ What is kept of it from run to run is those keys; a later run asks the store for
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 from identity.parts import VISIBLE, Parts, feeds_of, listed, read_store
@@ -45,7 +46,9 @@ select system, province, source_key, min(source_key) over same as {name} from (
 
 def tell(parts: Parts, entity: str, name: str) -> None:
     """Makes table `<entity>_<name>` of the rows that share a value: `system, province, source_key`, and what stands for it."""
-    told, stem = f"{entity}_{name}", f"{name}-{entity}"
+    told = f"{entity}_{name}"
+    query = _asked(_ANYWHERE, entity, name, 0) + _asked(_BROUGHT, entity, name, 0) + _TOGETHER
+    stem = f"{name}-{hashlib.sha256(query.encode()).hexdigest()[:12]}"
     with parts.connection.cursor() as cursor:
         kept = parts.newest(stem)
         if kept is None:

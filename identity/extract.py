@@ -68,8 +68,7 @@ RECONCILE_COLUMNS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 # Of the work orders, by far the most numerous, only those that can disagree with their orders: the open ones, and all of an
-# order that is open. By the order's number alone: what another province's order of that number brings is a little more to read,
-# and a comparison less for each of the millions.
+# order that is open.
 SIEVES: Mapping[str, Sieve] = {
     "work_order": Sieve(
         own="work_order_state in ('pending', 'inProgress')",

@@ -8,7 +8,8 @@ column: an entity of which one is asked for is read anew each time, into the tas
 |---|---|
 | `<entity>-<columns>-<seq>-<ledger>.parquet` | a state entity at a sequence |
 | `<entity>-<columns>-b<batch>-<seq>-<ledger>.parquet` | a batch of facts at a sequence |
-| `<name>-<entity>-<seq>-<ledger>.parquet` | what stands for a personal column at a sequence (`identity.alike`) |
+| `<name>-<query>-<seq>-<ledger>.parquet` | what stands for a personal column at a sequence (`identity.alike`) |
+| `found-<rules>-<seq>-<ledger>.parquet` | the products of which reconciliation found something (`reconcile.near`) |
 | `….parquet.<DuckDB>.sum` | how many rows a part has, and the sum of their hashes by this DuckDB (`Extract.digest`) |
 
 `<ledger>` is a digest of the batches loaded up to the sequence, with what the gate decided of them: a part is used only where the
@@ -60,7 +61,7 @@ class Part:
 @dataclass(frozen=True)
 class Sieve:
     """Of an entity, only some rows are read: those for which `own` holds, and those whose `column` is the source key of a row of
-    `parent` for which `parents` holds."""
+    `parent`, of the same province, for which `parents` holds."""
 
     own: str
     column: str
@@ -69,11 +70,11 @@ class Sieve:
 
     def where(self, seq: int, among: str) -> str:
         """The condition, of parents visible at a sequence; `among` tells which alone matter."""
-        return f"{self.own} or {self.column} in ({self.asked(seq, among)})"
+        return f"{self.own} or (province, {self.column}) in ({self.asked('province, source_key', seq, among)})"
 
-    def asked(self, seq: int, among: str) -> str:
+    def asked(self, columns: str, seq: int, among: str) -> str:
         """The store's query of those parents."""
-        return f"select source_key from core.{self.parent} where {self.parents} and {VISIBLE.format(seq=seq)} and {among}"
+        return f"select {columns} from core.{self.parent} where {self.parents} and {VISIBLE.format(seq=seq)} and {among}"
 
 
 def read_store(connection: duckdb.DuckDBPyConnection, table: str, query: str, constant: str = "") -> None:
@@ -223,13 +224,17 @@ class Parts:
         """Adds to `<entity>_touched` the rows of the part that a parent let in which batches touched, and gives the store's query
         of those that such a parent lets in now."""
         entity, brought = kept.entity, f"batch_id in ({listed(batches)})"
-        read_store(connection, f"{entity}_parents", f"select distinct source_key from core.{sieve.parent} where {brought}")
+        parents = f"select distinct province, source_key from core.{sieve.parent} where {brought}"
+        read_store(connection, f"{entity}_parents", parents)
         connection.execute(
-            f"insert into {entity}_touched select system, province, source_key from read_parquet({duck.literal(kept.file)}) part "
-            f"where ({sieve.own}) is not true and {sieve.column} in (select source_key from {entity}_parents)"
+            f"insert into {entity}_touched select system, province, source_key from read_parquet({duck.literal(kept.file)}) "
+            f"where ({sieve.own}) is not true "
+            f"and (province, {sieve.column}) in (select (province, source_key) from {entity}_parents)"
         )
-        # As an array, for they are few, which the planner does not know of a query, and looks at every row.
-        return select(f"({sieve.own}) is not true and {sieve.column} = any (array({sieve.asked(self.seq, brought)}))", brought)
+        # As an array, for they are few, which the planner does not know of a query, and looks at every row. Which province is
+        # theirs, the sieve minds.
+        named = f"{sieve.column} = any (array({sieve.asked('source_key', self.seq, brought)}))"
+        return select(f"({sieve.own}) is not true and {named}", brought)
 
     def _closed_since(self, entity: str, batch: int, kept: Part, ever: str) -> bool:
         """Notes the rows that loads of the batch's month closed since the part was made; False where they are too many.

@@ -3,7 +3,8 @@
 A rule that looks at one product at a time (`Rule.by_product`) says of it what it said in the run before, unless a row of it, or a
 row that one of its rows names, is another since. So a night judges such a rule for the products that loads touched, and for those
 of which it found something then; of no other can it find anything. The other rules are judged whole, and so are these where what
-was kept says nothing of tonight: other rules, months, provinces or batches, a month sent again, a quarter of products touched.
+was kept says nothing of tonight: other rules, months or provinces, a batch that counts no more, a month sent again, a quarter of
+all products touched.
 
 | loaded | touches |
 |---|---|
@@ -17,6 +18,7 @@ While these rules are judged, `RELATIONS` hold the rows of those products alone,
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,9 +26,11 @@ from pathlib import Path
 import duckdb
 from sqlalchemy import text
 
+from identity import extract as extract_room
+from identity import parts as parts_room
 from identity.extract import Extract, read_store
 from identity.parts import Part, Parts, feeds_of, listed
-from reconcile import charges, odd, shared
+from reconcile import charges, odd, provinces, shared
 from reconcile.provinces import TYPE
 from reconcile.rule import Rule
 from store import sequence
@@ -86,11 +90,12 @@ select 'clock', null, '{clock}'
 _OTHERWISE = """
 with now as ({seen}), each as (
     select *, true as is_now from now union all select *, false from before
-), told as (
-    select what, province, value, bool_or(is_now) as is_now, not bool_and(is_now) as was from each
-    where what in ('month', 'judged', 'batch') group by all
+    union all select 'batch', null, unnest([{loaded}]::varchar[]), false
 )
-select count(*) from told where was and not is_now or is_now and not was and what <> 'batch'
+select count(*) from (
+    select 1 from each where what in ('month', 'judged', 'batch') group by what, province, value
+    having not (bool_or(is_now) and bool_or(not is_now))
+)
 """
 
 
@@ -113,7 +118,9 @@ class Near:
     def ask(self) -> None:
         """Asks the store what loads since the run before touched."""
         parts, before = self._extract.parts, self._before
-        if parts and before:
+        if parts and before and _sent_again(parts, before.seq):
+            self._before = None
+        elif parts and before:
             with self._extract.connection.cursor() as connection:
                 connection.execute(f"create or replace table before as from read_parquet({literal(before.file)})")
                 self._each = [
@@ -130,7 +137,8 @@ class Near:
         before = self._before
         if parts is None or before is None:
             return False
-        if _one(connection, _OTHERWISE.format(seen=self._seen())) or _sent_again(parts, before.seq):
+        loaded = ", ".join(map(str, set(parts.loaded(feeds_of("bill_item"), before.seq)) & set(self._batches)))
+        if _one(connection, _OTHERWISE.format(seen=self._seen(), loaded=loaded)):
             return False
         connection.execute(_TOUCHED.format(type=TYPE, each=" union all ".join(self._each)))
         if _one(connection, "select count(*) from near") * 100 > _one(connection, "select count(*) from core.product") * AT_MOST:
@@ -223,9 +231,12 @@ def _one(connection: duckdb.DuckDBPyConnection, query: str) -> int:
     return int(row[0] or 0) if row else 0
 
 
+# What decides what such a rule sees: a mended one asks about all products again.
+_ROOMS = (charges, extract_room, odd, parts_room, provinces, shared, sys.modules[__name__])
+
+
 def _digest(rules: Sequence[Rule], periods: Sequence[str] | None) -> str:
     """What tells one question from another: the rules, the months asked for, and how the shared tables are made."""
-    files = (charges.__file__, odd.__file__, shared.__file__, __file__)
-    sources = [Path(file).read_text(encoding="utf-8") for file in files]
+    sources = [Path(str(room.__file__)).read_text(encoding="utf-8") for room in _ROOMS]
     asked = [f"{rule.rule_id} {rule.by_product} {rule.found}" for rule in sorted(rules, key=lambda rule: rule.rule_id)]
     return hashlib.sha256("\n".join([duckdb.__version__, str(periods), *asked, *sources]).encode()).hexdigest()[:12]

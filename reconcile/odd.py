@@ -1,7 +1,7 @@
 """Orders, rents and resources that do not simply say what their product says.
 
 Of millions nearly all do, so they are joined with their products once a run, and the rules that compare the two look at the
-others alone. A rule may read such a table where no row that it could find is left out of it: `ODD` says which are kept.
+others alone. A rule `by_product` may read such a table where no row that it could find is left out of it: `ODD` says which are kept.
 
 | table | a row is |
 |---|---|

@@ -9,7 +9,7 @@
 | `kept` | one (`province`, `month`; `first_day`, `last_day`) whose bill items the candidate holds and the run judges |
 | `account_charge` | what one account was charged in the last month judged |
 | `payer` | one customer (`customer_key`, golden `customer_id`) whose `products` one account pays for |
-| `odd_order`, `odd_rent`, `odd_resource` | orders, rents, resources that do not simply say what their product says (`reconcile.odd`), for rules that look at one product at a time |
+| `odd_order`, `odd_rent`, `odd_resource` | orders, rents, resources that do not simply say what their product says (`reconcile.odd`); made when rules `by_product` are judged, for no others |
 | `linked_group` | a CRM customer and a group customer that name each other, or one the other, and no third |
 | `withheld` | one word (`feed`, `province`, `token`, `row_hash`) of a row in quarantine that nothing later settled; `is_withheld(feed, province, key)` asks for one |
 | `status_term` | a time (`since`, `until`) in which a product that was suspended once had one `product_status`; `was_active(province, product, status, first month, last month)` asks whether it was in use on a day of the months, by its `status` of today where it never was suspended |
@@ -171,8 +171,8 @@ where b.loaded_seq <= {seq} and (b.superseded_seq is null or b.superseded_seq > 
 def prepare(
     extract: Extract, batches: Sequence[int], periods: Sequence[str] | None, also: Callable[[], None] | None = None
 ) -> None:
-    """Makes the tables above, of what counts at the extract's sequence. `periods`: the months to judge; None judges every month
-    of `batches`. `also`: what else asks the store, while charges are summed."""
+    """Makes the tables above but `odd_*`, of what counts at the extract's sequence. `periods`: the months to judge; None judges
+    every month of `batches`. `also`: what else asks the store, while charges are summed."""
     with ThreadPoolExecutor(1) as aside:
         asking = aside.submit(_ask, extract, batches, also)
         derive(extract, periods, asking.result)

@@ -16,7 +16,9 @@ from store.server import STORE_CONFIG
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDS = {"migrate"}
-SERVER_SETTINGS = ("max_connections", "max_locks_per_transaction", "jit", "timezone", "log_min_error_statement")
+SERVER_SETTINGS = (
+    "max_connections", "max_locks_per_transaction", "jit", "random_page_cost", "timezone", "log_min_error_statement",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")

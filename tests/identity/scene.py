@@ -149,6 +149,19 @@ def crosswalk(engine: Engine) -> dict[str, str]:
         return {f"{row[0]}/{row[1]}/{row[2]}": row[3] for row in rows}
 
 
+def removed(engine: Engine, entity: str, system: str, key: str, seq: int, batch: int) -> None:
+    """As a load leaves a row that a delivery removed."""
+    with engine.begin() as store:
+        store.execute(
+            text(
+                f"insert into core.{entity} (system, province, source_key, source_version, is_deleted, valid_from, "
+                "recorded_from, row_hash, batch_id, row_no) "
+                "values (:system, 'gd', :key, now(), true, now(), :seq, 'h', :batch, 0)"
+            ),
+            {"system": system, "key": key, "seq": seq, "batch": batch},
+        )
+
+
 def _insert(driver: psycopg.Connection[Any], table: str, row: dict[str, Any]) -> None:
     marks = ", ".join("%s" for _ in row)
     driver.execute(f"insert into {table} ({', '.join(row)}) values ({marks})".encode(), list(row.values()))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from scene import Scene
+from scene import Scene, removed
 from sqlalchemy import Engine, text
 
 from identity.extract import LINEAGE, RECONCILE_COLUMNS, open_extract
@@ -122,22 +122,9 @@ def test_no_trace_of_a_telephone_number_is_kept(store_engine: Engine, tmp_path: 
     assert set(pq.read_schema(part).names) == {*LINEAGE, "source_version", *RECONCILE_COLUMNS["product"]} - {"number_group"}
 
 
-def removed(engine: Engine, entity: str, system: str, key: str, seq: int, batch: int) -> None:
-    """As a load leaves a row that a delivery removed."""
-    with engine.begin() as store:
-        store.execute(
-            text(
-                f"insert into core.{entity} (system, province, source_key, source_version, is_deleted, valid_from, "
-                "recorded_from, row_hash, batch_id, row_no) "
-                "values (:system, 'gd', :key, now(), true, now(), :seq, 'h', :batch, 0)"
-            ),
-            {"system": system, "key": key, "seq": seq, "batch": batch},
-        )
-
-
 def some_night(chance: random.Random, scene: Scene, batch: int) -> list[str]:
     """A few products, orders and work orders change, come or go, by three batches from `batch` on; the products that go."""
-    there = [row["source_key"] for row in scene.of("product")]
+    there = [row["source_key"] for row in scene.of("product") if row["province"] == "gd"]
     *changed, gone = chance.sample(there, 7)
     for key in changed:
         service_no = chance.choice([None, "131", "132", "133", f"9{key}"])
@@ -160,6 +147,12 @@ def test_nights_are_read_as_if_anew(store_engine: Engine, tmp_path: Path, seed: 
     many(scene)
     for number in range(80):
         scene.say("work_order", "orders", f"W{number}", order_no=f"OP{number % 40:05d}", work_order_state="completed")
+    # Another province's orders and steps of the same numbers, of which nothing comes.
+    for number in range(40):
+        key = f"P{number:05d}"
+        scene.order(f"O{key}", "D1", product_id_crm=key, order_state="held", province="js")
+        scene.say("work_order", "orders", f"W{number}", order_no=f"O{key}", work_order_state="completed", province="js")
+        scene.product(key, "C1", account_no="A1", service_no=f"13{number % 3}", province="js")
     for batch in range(1, 60, 10):
         gone = some_night(chance, scene, batch) if batch > 1 else []
         seq = scene.into_store(store_engine)
@@ -172,11 +165,11 @@ def test_nights_are_read_as_if_anew(store_engine: Engine, tmp_path: Path, seed: 
 
 def told(engine: Engine, seq: int, kept: Path | None) -> tuple[str, list[object]]:
     with open_extract(engine, seq, RECONCILE_COLUMNS, [], kept=kept) as extract:
-        steps = "select source_key, order_no, work_order_state, batch_id from core.work_order order by all"
-        prices = "select source_key, number_group is not null, batch_id from core.product order by all"
+        steps = "select province, source_key, order_no, work_order_state, batch_id from core.work_order order by all"
+        prices = "select province, source_key, number_group is not null, batch_id from core.product order by all"
         rows: list[object] = [extract.connection.execute(query).fetchall() for query in (steps, prices)]
         groups: dict[str, set[str]] = {}
-        shared = "select number_group, source_key from core.product where number_group is not null"
+        shared = "select province || number_group, province || source_key from core.product where number_group is not null"
         for group, key in extract.connection.execute(shared).fetchall():
             groups.setdefault(str(group), set()).add(str(key))
         return extract.digest(), [*rows, sorted(map(sorted, groups.values()))]
