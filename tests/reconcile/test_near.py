@@ -107,10 +107,10 @@ class Nights:
     def batch_of(self, entity: str) -> int:
         return 10_000 * (list(FEEDS).index(entity) + 1) + self.number
 
-    def forget(self, entity: str) -> None:
-        """A delivery removes one row."""
+    def forget(self, entity: str, key: str = "") -> None:
+        """A delivery removes a row, one of them all unless one is named."""
         system = FEEDS[entity][0]
-        key = self.any_of(entity)
+        key = key or self.any_of(entity)
         self.scene.forget(entity, system, key)
         self.gone.append((entity, system, key, self.batch_of(entity)))
 
@@ -201,6 +201,30 @@ def test_nights_find_what_whole_runs_find(
         assert rows == found(store_engine, seq, nights.batches, None)[0]
         told |= set(map(str, rows))
     assert len(told) > len(first[0]) + 20
+
+
+@pytest.mark.postgres
+def test_what_only_an_order_or_a_charge_names_is_minded(
+    store_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(near, "AT_MOST", 1000)
+    nights = Nights(store_engine, 1)
+    nights.scene.rows["product_order", "orders", "gd", "OP0000"]["customer_id_crm"] = "C0005"
+    nights.scene.rows["bill_item", "billing", "gd", "IP0001"]["account_no"] = "A0007"
+    before, _ = found(store_engine, nights.load(), nights.batches, tmp_path)
+    nights.number += 1
+    nights.batches.append(FEBRUARY + nights.number)
+    nights.item("late", 30, of=nights.batches[-1])
+    nights.forget("customer", "C0005")
+    nights.forget("account", "A0007")
+    seq = nights.load()
+    rows, was_near = found(store_engine, seq, nights.batches, tmp_path)
+    assert was_near
+    assert rows == found(store_engine, seq, nights.batches, None)[0]
+    new = {(row[0], subject) for row in rows for subject in re.findall(r'"([OP]+[0-9]{4})"', str(row))} - {
+        (row[0], subject) for row in before for subject in re.findall(r'"([OP]+[0-9]{4})"', str(row))
+    }
+    assert {("order_for_unknown_customer", "OP0000"), ("item_for_unknown_account", "P0001")} <= new
 
 
 @pytest.mark.postgres
