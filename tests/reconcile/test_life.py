@@ -19,6 +19,7 @@ from report import breaks as ledger
 from store import tables
 from store.checks_ledger import check_chain
 from store.checks_reconcile import check_reconciliation
+from tests.reconcile.stage import two_customers
 
 N1, N2, N3, N4 = "20260305", "20260306", "20260307", "20260308"
 RULES = tuple(map(rule_of, ("invoice_is_not_sum_of_items", "active_but_not_billed", "billed_but_never_ordered")))
@@ -29,15 +30,7 @@ pytestmark = pytest.mark.postgres
 @pytest.fixture
 def scene() -> Scene:
     """Two customers, rightly billed but for one invoice that is one fen short."""
-    scene = Scene()
-    for customer, account, products in (("C1", "A1", ("P00001", "P00002")), ("C2", "A2", ("P00003", "P00004"))):
-        scene.crm(customer, customer)
-        scene.account(account, f"K{customer}", customer, customer_id_crm=customer)
-        scene.bill(f"B-{account}", account, 20000, items=2)
-        for product in products:
-            scene.product(product, customer, account_no=account)
-            scene.order(f"O-{product}", f"D{customer}", product_id_crm=product)
-            scene.item(f"I-{product}", f"B-{account}", product, 10000, account_no=account)
+    scene = two_customers()
     scene.bill("B-A1", "A1", 19999, items=2)
     return scene
 
