@@ -121,3 +121,20 @@ def assign_(  # noqa: PLR0917 (typer reads options off the signature)
     with errors_told(), open_hub() as hub:
         outbox_id = assign(hub.engine, province, payment, bill, by=by, why=why)
     show([{"outbox_id": outbox_id, "payment": payment, "bill": bill}], json_output=json_output, title="Asked of billing")
+
+
+@reconcile_app.command("unassign")
+def unassign_(
+    payment: Annotated[str, typer.Argument(help="A payment that somebody assigned to a bill.")],
+    province: Annotated[str, typer.Option(help="The payment's province, for example gd.")],
+    by: Annotated[str, typer.Option("--by", help="Who takes it back, by name.")],
+    why: Annotated[str, typer.Option("--why", help="What was wrong with it.")],
+    json_output: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Take back what was said of a payment, while billing has not been sent it: it waits for a person again."""
+    from pipeline import open_hub
+    from reconcile.settlement import unassign
+
+    with errors_told(), open_hub() as hub:
+        outbox_id = unassign(hub.engine, province, payment, by=by, why=why)
+    show([{"outbox_id": outbox_id, "payment": payment}], json_output=json_output, title="Withdrawn")

@@ -1,8 +1,8 @@
 """The steward's desk in Airflow: each morning the likeliest pairs of the review queue are asked of people, one form a pair.
 
-Airflow's own human-in-the-loop task asks; who answers is the person logged in. What nobody answers in time stays in the queue, as
-it was. A decision takes effect at the next `unify`; with `BSSHUB_FOUR_EYES` once a second person has confirmed it
-(`bsshub steward confirm`).
+Airflow's own human-in-the-loop task asks; who answers is the person logged in. What nobody answers before the next morning stays
+in the queue, as it was, and is asked again if it is still among the likeliest. A decision takes effect at the next `unify`; with
+`BSSHUB_FOUR_EYES` once a second person has confirmed it (`bsshub steward confirm`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dags.wiring import ZONE, calendar_ends, opened_hub
 OWNER = "bsshub@operator"
 VERDICTS = {"Same customer 同一客户": "same", "Different customers 不同客户": "different", "Cannot tell 无法判断": "unsure"}
 UNANSWERED = "Cannot tell 无法判断"
-ANSWERED_WITHIN = timedelta(days=3)
+ANSWERED_WITHIN = timedelta(hours=23)
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ with DAG(
     schedule=CronTriggerTimetable("30 9 * * 1-5", timezone=ZONE),
     catchup=False,
     end_date=calendar_ends(),
-    # The pairs of a morning wait for their answers; until then another run would ask the same.
+    # While the pairs of a morning wait for their answers another run would ask the same.
     max_active_runs=1,
     tags={"steward"},
     default_args={**TASK_DEFAULTS, "owner": OWNER},

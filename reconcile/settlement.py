@@ -183,7 +183,7 @@ select province, how, count(distinct payment_no) as payments, sum(amount_fen)::b
 """
 _ASKED = """
 select province, payload #>> '{rows,0,source_key}' as payment_no, payload #>> '{change,bill_no}' as asked_bill
-from hub.outbox where idempotency_key like 'settlement/%'
+from hub.outbox where idempotency_key like 'settlement/%' and state <> 'withdrawn'
 """
 _OFFERED = """
 select province, payment_no, payment.account_no, payment.amount_fen, bill_no, owing.balance_fen, place, asked_bill
@@ -227,12 +227,31 @@ def assign(engine: Engine, province: str, payment_no: str, bill_no: str, *, by: 
         "change": {"bill_no": bill_no},
         "reason": reason,
     }
-    key = f"settlement/{province}/{payment_no}"
+    key = _key(province, payment_no)
     with engine.begin() as store:
         asked = outbox.request(store, key=key, system="billing", province=province, kind="correction", payload=payload, by=person)
         if asked is None:
             raise NotAllowed(f"billing was asked about payment {payment_no} already; see `bsshub breaks requests`")
     return asked
+
+
+def unassign(engine: Engine, province: str, payment_no: str, *, by: str, why: str) -> int:
+    """A person takes back what was said of a payment (`assign`), while billing has not been sent it: the request is withdrawn,
+    and the payment waits for a person again. Returns the request's id.
+
+    Raises NotFound where no such request waits, NotAllowed where nobody is named or nothing said.
+    """
+    person, reason = filled("--by", by), filled("a reason", why)
+    with engine.begin() as store:
+        withdrawn = outbox.withdraw(store, key=_key(province, payment_no), by=person, reason=reason)
+        if withdrawn is None:
+            known = "`bsshub breaks requests` lists what is asked"
+            raise NotFound(f"no request about payment {payment_no!r} of {province!r} waits to be sent; {known}")
+    return withdrawn
+
+
+def _key(province: str, payment_no: str) -> str:
+    return f"settlement/{province}/{payment_no}"
 
 
 @contextmanager

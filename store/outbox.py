@@ -44,6 +44,24 @@ def request(
     return int(outbox_id)
 
 
+def withdraw(connection: Connection, *, key: str, by: str, reason: str) -> int | None:
+    """Withdraws the request of this `key` while it is pending, and notes who did and why beside what was asked; its id, or None
+    where none waits. The key is free again."""
+    outbox_id = connection.execute(
+        text("""
+            update hub.outbox set state = 'withdrawn', idempotency_key = idempotency_key || '/withdrawn/' || outbox_id,
+                payload = payload
+                    || jsonb_build_object('withdrawn_by', cast(:by as text), 'withdrawn_reason', cast(:reason as text))
+            where idempotency_key = :key and state = 'pending' returning outbox_id
+        """),
+        {"key": key, "by": by, "reason": reason},
+    ).scalar()
+    if outbox_id is None:
+        return None
+    journal.record(connection, "request withdrawn", "outbox", outbox_id)
+    return int(outbox_id)
+
+
 def withdraw_of_open(connection: Connection) -> None:
     """Withdraws pending requests whose break is open: what was asked was sent back, or asked of values that are no longer so.
 

@@ -214,7 +214,7 @@ def test_payments_are_told_by_how_they_settle_each_once(bsshub: Run, published: 
     assert "Payments by how they settle" in bsshub("reconcile", "payments").stdout
 
 
-def test_a_suggested_payment_is_assigned_once_by_a_person(published: Published) -> None:
+def test_a_suggested_payment_is_assigned_once_by_a_person_who_may_take_it_back(published: Published) -> None:
     hub = published.rig.copy_of(published.hub)
     with hub.engine.begin() as store:
         # A payment loses the bill it names and nearly all of its amount, and its account owes one more bill.
@@ -247,6 +247,18 @@ def test_a_suggested_payment_is_assigned_once_by_a_person(published: Published) 
     [request, *_] = json.loads(bsshub("breaks", "requests", "--json").stdout)
     assert (request["outbox_id"], request["target_system"], request["state"]) == (asked["outbox_id"], "billing", "pending")
     assert request["payload"]["change"] == {"bill_no": bill}
+
+    def unassign(of: str = payment) -> Any:
+        return bsshub("reconcile", "unassign", of, "--province", province, "--by", "Wang Wu", "--why", "it was another payer")
+
+    assert unassign().exit_code == 0
+    assert {said for _, said in offered()} == {None}
+    [withdrawn, *_] = json.loads(bsshub("breaks", "requests", "--json").stdout)
+    assert (withdrawn["outbox_id"], withdrawn["state"]) == (asked["outbox_id"], "withdrawn")
+    assert withdrawn["payload"]["withdrawn_by"] == "Wang Wu"
+    assert "no request about payment" in unassign().stderr
+    assert assign(bill).exit_code == 0
+    assert {said for _, said in offered()} == {bill}
 
 
 def test_a_new_code_lets_quarantined_rows_in_by_replay(
