@@ -1,6 +1,7 @@
 """Which rows of an entity share the value of a personal column, told without the value.
 
-In place of the column stands the smallest source key of the province's rows that have the same value; NULL where no other has it.
+In place of the column a table beside the entity has, for the rows whose value another of their province has too, the smallest
+source key of those that have it.
 What is kept of it from run to run is those keys; a later run asks the store for the values that loads brought since.
 """
 
@@ -13,7 +14,7 @@ from identity.parts import VISIBLE, Parts, feeds_of, listed, read_store
 from store.duck import literal
 
 ALIKE: Mapping[tuple[str, str], str] = {("product", "number_group"): "service_no"}
-"""Of an entity, the column that is told, and the personal one it stands for."""
+"""Of an entity, what is told, and the personal column it stands for."""
 
 # Grouped once, by whole numbers, and not by each of the store's parallel workers anew.
 _ANYWHERE = """

@@ -133,8 +133,7 @@ def open_extract(
         parts = Parts(connection, engine, kept or own, seq)
         awaited: list[Callable[[], None]] = []
         with ThreadPoolExecutor(STREAMS) as pool:
-            # Facts are the longest to read: begun first, so that the streams end together.
-            for entity, names in sorted(columns.items(), key=lambda item: item[0] not in FACTS):
+            for entity, names in sorted(columns.items(), key=_longest_first):
                 select = partial(_visible, entity, names, seq)
                 if entity in FACTS:
                     awaited.append(parts.fact(entity, names, fact_batches, select, pool))
@@ -148,6 +147,12 @@ def open_extract(
         parts.forget()
 
 
+def _longest_first(columns: tuple[str, tuple[str, ...]]) -> tuple[bool, bool]:
+    """So that the streams end together: what the store is asked about twice, then facts."""
+    entity, names = columns
+    return not _told(entity, names), entity not in FACTS
+
+
 def _read_whole(connection: duckdb.DuckDBPyConnection, entity: str, select: Callable[[str], str]) -> None:
     with connection.cursor() as cursor:
         read_store(cursor, f"core.{entity}", select("true"))
@@ -159,18 +164,12 @@ def store_session(engine: Engine) -> AbstractContextManager[duckdb.DuckDBPyConne
 
 
 def _read_state(parts: Parts, entity: str, names: Sequence[str], seq: int) -> None:
-    """View `core.<entity>` of its part, with what stands for its personal columns."""
+    """View `core.<entity>` of its part, and beside it the tables of what stands for its personal columns."""
     told = _told(entity, names)
     plain = [name for name in names if name not in told]
     parts.state(entity, plain, partial(_visible, entity, plain, seq), SIEVES.get(entity))
     for name in told:
         tell(parts, entity, name)
-        with parts.connection.cursor() as cursor:
-            cursor.execute(f"alter view core.{entity} rename to {entity}_without_{name}")
-            cursor.execute(
-                f"create view core.{entity} as select plain.*, told.{name} from core.{entity}_without_{name} plain "
-                f"left join {entity}_{name} told using (system, province, source_key)"
-            )
 
 
 def _told(entity: str, names: Sequence[str]) -> list[str]:

@@ -45,8 +45,13 @@ select '{rule_id}', province, sum(subjects) from (
     select province, subjects from counted where base = {base} union all select distinct province, 0 from kept where {mended}
 ) based where {present} group by province
 """
-# Rules that look at the same rows count them once.
-_COUNTED = "insert into counted select {number}, province, subjects from ({base})"
+# Rules that look at the same rows count them in one pass.
+_COUNTED = """
+insert into counted select * from (
+    select unnest([{numbers}]), province, unnest(counts) as subjects
+    from (select province, [{counts}] as counts from {rows} group by province)
+) where subjects > 0
+"""
 _JUDGE = """
 insert into finding_raw
 select '{rule_id}', '{severity}', province, {month}, {subject}::varchar, left_value, right_value, money_fen, {cause},
@@ -108,12 +113,14 @@ def judge(connection: duckdb.DuckDBPyConnection, rules: Sequence[Rule], cycle: s
 
 
 def _count(connection: duckdb.DuckDBPyConnection, rules: Iterable[Rule]) -> None:
-    bases: dict[str, int] = {}
+    numbers = {base: number for number, base in enumerate(dict.fromkeys(rule.base for rule in rules))}
+    for rows in dict.fromkeys(base.rows for base in numbers):
+        same = [base for base in numbers if base.rows == rows]
+        counts = ", ".join(f"{base.subjects} filter (where {base.where})" for base in same)
+        listed = ", ".join(str(numbers[base]) for base in same)
+        connection.execute(_COUNTED.format(numbers=listed, counts=counts, rows=rows))
     for rule in rules:
-        if rule.base not in bases:
-            bases[rule.base] = len(bases)
-            connection.execute(_COUNTED.format(number=bases[rule.base], base=rule.base))
-        connection.execute(_judged(rule, bases[rule.base]))
+        connection.execute(_judged(rule, numbers[rule.base]))
 
 
 def _find(connection: duckdb.DuckDBPyConnection, rules: Iterable[Rule], cycle: str) -> None:

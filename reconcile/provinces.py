@@ -12,7 +12,8 @@ _AS_READ = "_as_read"
 
 
 def enumerate_provinces(extract: Extract) -> None:
-    """Makes the type, of the provinces that the extract holds, and gives it to its entities; twice changes nothing.
+    """Makes `entity_province`, of which province the extract holds rows of which entity (`entity, province`), and of these
+    provinces the type, which it gives to the entities; twice changes nothing.
 
     Facts keep the text: whoever sums them casts the sums.
     """
@@ -20,10 +21,11 @@ def enumerate_provinces(extract: Extract) -> None:
     if connection.execute(f"select 1 from duckdb_types() where type_name = '{TYPE}'").fetchone():
         return
     parts = extract.parts.facts if extract.parts else {}
-    held = [f"core.{entity}" for entity in extract.entities if not parts.get(entity)]
-    held += [f"read_parquet({literal(part.file)})" for facts in parts.values() for part in facts]
-    each = " union ".join(f"select province from {relation}" for relation in held)
-    connection.execute(f"create type {TYPE} as enum (select province from ({each}) where province is not null order by province)")
+    held = [(entity, f"core.{entity}") for entity in extract.entities if not parts.get(entity)]
+    held += [(entity, f"read_parquet({literal(part.file)})") for entity, facts in parts.items() for part in facts]
+    each = " union ".join(f"select distinct '{entity}' as entity, province from {relation}" for entity, relation in held)
+    connection.execute(f"create or replace table entity_province as select * from ({each}) where province is not null")
+    connection.execute(f"create type {TYPE} as enum (select distinct province from entity_province order by province)")
     views = {
         str(name) for (name,) in connection.execute("select view_name from duckdb_views() where schema_name = 'core'").fetchall()
     }

@@ -37,14 +37,23 @@ class Summed:
 
 
 @dataclass(frozen=True)
+class Base:
+    """What a rule judges: of `rows` (a FROM clause with one column `province`) those for which `where` holds. `subjects` counts
+    them. Bases of the same rows are counted in one pass over them."""
+
+    rows: str
+    where: str = "true"
+    subjects: str = "count(*)"
+
+
+@dataclass(frozen=True)
 class Rule:
     """One comparison of two systems.
 
     `found` selects, a row a subject that does not agree: `province`, the columns of `subject` (text; `month` `YYYYMM` where
     the grain is a month), `left_value`, `right_value` (text), `money_fen` (BIGINT, at stake, ≥ 0), the columns of `details`,
-    of `refs`, of `cause` and `customer`, and `touched_at` where there is a grace period. `base` selects `province` and
-    `subjects`: how many were judged there. `needs` are the entities both sides come from: a province without any row of one
-    of them is not judged.
+    of `refs`, of `cause` and `customer`, and `touched_at` where there is a grace period. `base`: what was judged, by province.
+    `needs` are the entities both sides come from: a province without any row of one of them is not judged.
 
     `undetermined`: an SQL expression over the columns of `found`: the disagreement may come from rows in quarantine
     (`is_withheld(feed, province, key)`), so it is neither a break nor proof that one is gone.
@@ -77,7 +86,7 @@ class Rule:
     left: Label
     right: Label
     found: str
-    base: str
+    base: Base
     needs: tuple[str, ...]
     severity: Severity
     owner_role: str

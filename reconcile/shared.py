@@ -10,6 +10,7 @@
 | `account_charge` | what one account was charged in the last month judged |
 | `payer` | one customer (`customer_key`, golden `customer_id`) whose `products` one account pays for |
 | `odd_order`, `odd_rent`, `odd_resource` | orders, rents, resources that do not simply say what their product says (`reconcile.odd`); made when rules `by_product` are judged, for no others |
+| `ordered_job` | a production job (`job_no`, `order_no`, `product_id_crm`, `job_state`, `source_version`), whether its order is known (`is_known`), and of the order `order_product`, `order_state`, `price_fen`, `order_version` |
 | `linked_group` | a CRM customer and a group customer that name each other, or one the other, and no third |
 | `withheld` | one word (`feed`, `province`, `token`, `row_hash`) of a row in quarantine that nothing later settled; `is_withheld(feed, province, key)` asks for one |
 | `status_term` | a time (`since`, `until`) in which a product that was suspended once had one `product_status`; `was_active(province, product, status, first month, last month)` asks whether it was in use on a day of the months, by its `status` of today where it never was suspended |
@@ -145,6 +146,21 @@ with link as (
 select province, customer_key, group_key from link
 qualify count(*) over (partition by province, customer_key) = 1 and count(*) over (partition by province, group_key) = 1;
 """
+_JOBS = """
+create or replace table ordered_job as
+select job.province, job.job_no, job.order_no, job.product_id_crm, job.job_state, job.source_version,
+    ordered.order_no is not null as is_known, ordered.product_id_crm as order_product, ordered.order_state, ordered.price_fen,
+    ordered.source_version as order_version
+from core.production_job job
+left join core.product_order ordered on ordered.province = job.province and ordered.order_no = job.order_no
+"""
+# Of the items, those that count: their corrections may have taken away all of a province's.
+_PRESENT = f"""
+create or replace table present as
+select entity, province::{TYPE} as province from entity_province where entity <> 'bill_item'
+union all
+select distinct 'bill_item', province from bill_sum
+"""
 _PICTURES = """
 select distinct on (b.system, b.feed, b.province, b.period) b.system || '.' || b.feed as feed, b.province, b.period,
     b.accepted, b.accepted_fen
@@ -218,14 +234,10 @@ def derive(extract: Extract, periods: Sequence[str] | None, asked: Callable[[], 
     connection.execute(_TOKENS)
     connection.execute(_WAS_ACTIVE)
     connection.execute(_CUSTOMERS)
+    connection.execute(_JOBS)
     connection.execute(_LATEST)
     figures.make(connection)
     figures.none_signed(connection)
     if periods is not None:
         connection.execute(f"delete from signed where month not in ({months or 'null'})")
-    # Ten times fewer rows tell as much of the items.
-    told_by = {"bill_item": "bill_sum"}
-    each = " union all ".join(
-        f"select distinct '{name}' as entity, province from {told_by.get(name, f'core.{name}')}" for name in extract.entities
-    )
-    connection.execute(f"create or replace table present as {each}")
+    connection.execute(_PRESENT)

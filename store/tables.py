@@ -154,6 +154,8 @@ golden_provenance = Table(
 CLOSED = "recorded_to is not null"
 LOOKED_UP_BY: dict[str, tuple[tuple[str, ...], ...]] = {"product": (("province", "service_no"),), "work_order": (("order_no",),)}
 """By what else than its key a night asks for an entity's rows: those with a number, or of an order, that loads brought."""
+SOUGHT: dict[str, tuple[str, str]] = {"product": ("suspended", "product_status = 'suspended'")}
+"""Of which versions, a few of all, a night wants to know every one: a name, and the condition."""
 
 
 def _entity_columns(entity: Entity) -> list[Column[object]]:
@@ -188,8 +190,16 @@ def _state_table(entity: Entity) -> Table:
         ),
         Index(None, "batch_id", "row_no"),
         *(Index(None, *columns) for columns in LOOKED_UP_BY.get(entity.name, ())),
+        *_index_of_sought(entity),
         schema="core",
     )
+
+
+def _index_of_sought(entity: Entity) -> list[Index]:
+    if entity.name not in SOUGHT:
+        return []
+    name, condition = SOUGHT[entity.name]
+    return [Index(f"ix_{entity.name}_{name}", "system", "province", "source_key", postgresql_where=text(condition))]
 
 
 def _fact_table(entity: Entity) -> Table:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from reconcile.rule import Ref, Rule, Severity
+from reconcile.rule import Base, Ref, Rule, Severity
 from reconcile.rules import vocabulary as words
 
 DAYS_UNTIL_TOLD = 2
 SOURCE = "DOMAIN §4: work order done, order open (and the reverse); project done, circuit not in CRM; 0 past a grace period"
 _ORDER_REFS = (Ref("product_order", "orders", "order_no"),)
 _JOB_REFS = (Ref("production_job", "group", "job_no"), *_ORDER_REFS)
-_JOBS = """
-    select job.province, count(*) as subjects from core.production_job job
-    join core.product_order ordered on ordered.province = job.province and ordered.order_no = job.order_no
-    group by job.province
-"""
 
 WORK_DONE_ORDER_OPEN = Rule(
     rule_id="work_done_order_open",
@@ -36,9 +31,7 @@ WORK_DONE_ORDER_OPEN = Rule(
         group by ordered.province, ordered.order_no
         having bool_and(step.work_order_state = 'completed')
     """,
-    base=f"""
-        select province, count(*) as subjects from core.product_order where order_state in {words.OPEN_ORDER} group by province
-    """,
+    base=Base("core.product_order", f"order_state in {words.OPEN_ORDER}"),
     needs=("product_order", "work_order"),
     undetermined="is_withheld('work_order', province, order_no)",
     grace_days=DAYS_UNTIL_TOLD,
@@ -73,7 +66,7 @@ ORDER_DONE_WORK_OPEN = Rule(
         where ordered.order_state = 'completed' and step.work_order_state in {words.OPEN_STEP}
         group by ordered.province, ordered.order_no
     """,
-    base="select province, count(*) as subjects from core.product_order where order_state = 'completed' group by province",
+    base=Base("core.product_order", "order_state = 'completed'"),
     needs=("product_order", "work_order"),
     undetermined="is_withheld('work_order', province, order_no)",
     grace_days=DAYS_UNTIL_TOLD,
@@ -112,9 +105,7 @@ def _order_and_product(rule_id: str, title: tuple[str, str], meaning: tuple[str,
                     and later.order_action in ('add', 'delete') and later.order_no <> ordered.order_no
                     and coalesce(later.completed_at, later.ordered_at) > coalesce(ordered.completed_at, ordered.ordered_at))
         """,
-        base="""
-            select province, count(*) as subjects from core.product_order where product_id_crm is not null group by province
-        """,
+        base=Base("core.product_order", "product_id_crm is not null"),
         needs=("product_order", "product"),
         grace_days=DAYS_UNTIL_TOLD,
         severity=Severity.MAJOR,
@@ -160,14 +151,12 @@ def _job_and_order(rule_id: str, title: tuple[str, str], meaning: tuple[str, str
         left=words.said("Job (group)", "项目状态"),
         right=words.said("Order (orders)", "定单状态"),
         found=f"""
-            select job.province, job.job_no, job.order_no, ordered.product_id_crm, job.job_state as left_value,
-                ordered.order_state as right_value, greatest(coalesce(ordered.price_fen, 0), 0)::bigint as money_fen,
-                greatest(job.source_version, ordered.source_version) as touched_at
-            from core.production_job job
-            join core.product_order ordered on ordered.province = job.province and ordered.order_no = job.order_no
-            where {disagree}
+            select province, job_no, order_no, order_product as product_id_crm, job_state as left_value,
+                order_state as right_value, greatest(coalesce(price_fen, 0), 0)::bigint as money_fen,
+                greatest(source_version, order_version) as touched_at
+            from ordered_job where {disagree}
         """,
-        base=_JOBS,
+        base=Base("ordered_job", "is_known"),
         needs=("production_job", "product_order"),
         grace_days=DAYS_UNTIL_TOLD,
         severity=Severity.MAJOR,
@@ -184,13 +173,13 @@ JOB_DONE_ORDER_OPEN = _job_and_order(
     "job_done_order_open",
     ("Project done, order open", "项目已完成, 定单未竣工"),
     ("The production job is completed, its order is not", "开通项目已完成, 其定单未竣工"),
-    f"job.job_state = 'completed' and ordered.order_state in {words.OPEN_ORDER}",
+    f"job_state = 'completed' and order_state in {words.OPEN_ORDER}",
 )
 ORDER_DONE_JOB_OPEN = _job_and_order(
     "order_done_job_open",
     ("Order done, project open", "定单已竣工, 项目未完成"),
     ("The order is completed, its production job is not", "定单已竣工, 其开通项目未完成"),
-    "job.job_state in ('acknowledged', 'inProgress') and ordered.order_state = 'completed'",
+    "job_state in ('acknowledged', 'inProgress') and order_state = 'completed'",
 )
 
 JOB_DONE_CIRCUIT_MISSING = Rule(
@@ -217,9 +206,7 @@ JOB_DONE_CIRCUIT_MISSING = Rule(
             on circuit.province = job.province and circuit.product_id_crm = job.product_id_crm
         where job.job_state = 'completed' and product.product_status <> 'terminated'
     """,
-    base="""
-        select province, count(*) as subjects from core.production_job where job_state = 'completed' group by province
-    """,
+    base=Base("core.production_job", "job_state = 'completed'"),
     needs=("production_job", "product", "resource"),
     undetermined="is_withheld('resource', province, product_id_crm)",
     grace_days=DAYS_UNTIL_TOLD,

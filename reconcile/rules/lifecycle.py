@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from reconcile.rule import Ref, Rule, Severity
+from reconcile.rule import Base, Ref, Rule, Severity
 from reconcile.rules import vocabulary as words
 
 # Rent only: usage and penalties of a product's last days are billed after its end, and rightly.
@@ -33,10 +33,7 @@ TERMINATED_BUT_BILLED = Rule(
         group by rent.province, rent.product_id_crm, rent.month, product.ended_on
         having sum(rent.amount_fen) > 0
     """,
-    base="""
-        select province, count(*) as subjects from core.product join kept using (province)
-        where product_status = 'terminated' and ended_on <= last_day group by province
-    """,
+    base=Base("core.product join kept using (province)", "product_status = 'terminated' and ended_on <= last_day"),
     needs=("product", "bill_item"),
     details=("items", "bill_no"),
     severity=Severity.CRITICAL,
@@ -52,12 +49,10 @@ TERMINATED_BUT_BILLED = Rule(
 _IN_SERVICE = """product_status in ('active', 'suspended', 'terminated') and started_on < first_day
             and (product_status <> 'terminated' or ended_on >= last_day)"""
 # Only a suspended one's past is looked up: of millions in use it would tell nothing.
-_COUNTED = """
-        select province, count(*) as subjects from (
+_JUDGED = """
             select province from served where product_status <> 'suspended' union all
             select province from served where product_status = 'suspended'
                 and was_active(province, product_id_crm, product_status, month, last_month)
-        ) judged group by province
 """
 
 ACTIVE_BUT_NOT_BILLED = Rule(
@@ -91,13 +86,13 @@ ACTIVE_BUT_NOT_BILLED = Rule(
         join core.account account on account.province = silent.province and account.account_no = silent.account_no
         where was_active(silent.province, silent.product_id_crm, silent.product_status, silent.month, silent.month)
     """,
-    base=f"""
+    base=Base(f"""(
         with served as (
             select province, product_id_crm, product_status, month, month as last_month
             from core.product product join kept using (province) semi join core.account account using (province, account_no)
             where {_IN_SERVICE}
-        ) {_COUNTED}
-    """,
+        ) {_JUDGED}
+    ) judged"""),
     needs=("product", "account", "bill_item"),
     details=("account_no",),
     undetermined="is_withheld('bill_item', province, product_id_crm)",
@@ -152,7 +147,7 @@ IN_USE_WITHOUT_REVENUE = Rule(
             and was_active(silent.province, silent.product_id_crm, silent.product_status, silent.first_month, silent.last_month)
         group by silent.province, silent.product_id_crm, silent.started_on, silent.monthly_price_fen, silent.months
     """,
-    base=f"""
+    base=Base(f"""(
         with served as (
             select province, product_id_crm, product_status, month, last_month from core.product product
             join (
@@ -161,8 +156,8 @@ IN_USE_WITHOUT_REVENUE = Rule(
                 from kept group by province
             ) span using (province)
             where {_IN_SERVICE}
-        ) {_COUNTED}
-    """,
+        ) {_JUDGED}
+    ) judged"""),
     needs=("product", "product_order", "bill_item"),
     details=("months", "order_no"),
     undetermined="is_withheld('bill_item', province, product_id_crm)",

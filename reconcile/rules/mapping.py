@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from reconcile.rule import Ref, Rule, Severity
+from reconcile.rule import Base, Ref, Rule, Severity
 from reconcile.rules import vocabulary as words
 
 SOURCE = "DOMAIN §4: customer or account mapped differently in two systems; manager differs; never many-to-many; tolerance 0"
@@ -41,11 +41,7 @@ ACCOUNT_MAPPED_DIFFERENTLY = Rule(
         group by account.province, account.account_no, account.customer_id_crm, golden.customer_id
         having not coalesce(bool_or(payer.customer_id = golden.customer_id), false)
     """,
-    base="""
-        select account.province, count(*) as subjects from core.account account
-        semi join payer on payer.province = account.province and payer.account_no = account.account_no
-        where account.customer_id_crm is not null group by account.province
-    """,
+    base=Base("core.account semi join payer using (province, account_no)", "customer_id_crm is not null"),
     needs=("account", "product"),
     details=("products",),
     severity=Severity.CRITICAL,
@@ -81,7 +77,7 @@ ACCOUNT_SHARED_BY_CUSTOMERS = Rule(
         group by payer.province, payer.account_no
         having count(distinct coalesce(payer.customer_id, 'crm|' || payer.customer_key)) > 1
     """,
-    base="select province, count(distinct account_no) as subjects from payer group by province",
+    base=Base("payer", subjects="count(distinct account_no)"),
     needs=("account", "product"),
     severity=Severity.MAJOR,
     owner_role=words.CUSTOMER_DATA,
@@ -128,7 +124,7 @@ DUPLICATE_ACCOUNT = Rule(
             paying.account_nos, paying.account_no
         from paying join first_one using (province, customer_key) where paying.customer_no_billing <> first_one.first_no
     """,
-    base="select province, count(distinct customer_key) as subjects from payer group by province",
+    base=Base("payer", subjects="count(distinct customer_key)"),
     needs=("account", "product"),
     severity=Severity.MAJOR,
     owner_role=words.CUSTOMER_DATA,
@@ -162,10 +158,7 @@ ORDER_MAPPED_DIFFERENTLY = Rule(
             and other.customer_key = ordered.customer_key
         where ordered.customer_id_crm <> ordered.customer_key and one.customer_id is distinct from other.customer_id
     """,
-    base="""
-        select province, count(*) as subjects from core.product_order
-        where customer_id_crm is not null and product_id_crm is not null group by province
-    """,
+    base=Base("core.product_order", "customer_id_crm is not null and product_id_crm is not null"),
     needs=("product_order", "product"),
     severity=Severity.MAJOR,
     owner_role=words.CUSTOMER_DATA,
@@ -202,10 +195,7 @@ GROUP_MAPPED_DIFFERENTLY = Rule(
         where customer.system = 'crm' and grouped.customer_id_crm <> customer.customer_key
             and one.customer_id is distinct from other.customer_id
     """,
-    base="""
-        select province, count(*) as subjects from core.customer
-        where system = 'crm' and group_id_group is not null group by province
-    """,
+    base=Base("core.customer", "system = 'crm' and group_id_group is not null"),
     needs=("customer",),
     severity=Severity.MAJOR,
     owner_role=words.CUSTOMER_DATA,
@@ -239,7 +229,7 @@ MANAGER_DIFFERS = Rule(
             and grouped.customer_key = linked_group.group_key
         where customer.manager_id <> grouped.manager_id
     """,
-    base="select province, count(*) as subjects from linked_group group by province",
+    base=Base("linked_group"),
     needs=("customer",),
     grace_days=2,
     severity=Severity.MINOR,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from reconcile.rule import Ref, Rule, Severity
+from reconcile.rule import Base, Ref, Rule, Severity
 from reconcile.rules import vocabulary as words
 
 BILLED_BUT_NEVER_ORDERED = Rule(
@@ -32,10 +32,7 @@ BILLED_BUT_NEVER_ORDERED = Rule(
         where charged.product_id_crm is not null
         group by charged.province, charged.product_id_crm
     """,
-    base="""
-        select province, count(distinct product_id_crm) as subjects from charge join kept using (province, month)
-        where product_id_crm is not null group by province
-    """,
+    base=Base(words.CHARGES, subjects="count(distinct product_id_crm)"),
     needs=("bill_item", "product_order"),
     details=("first_month", "items"),
     undetermined="is_withheld('product_order', province, product_id_crm)",
@@ -80,10 +77,7 @@ BILLED_TWICE = Rule(
                 > max(charged_to) filter (amount_fen > 0) - min(charged_from) filter (amount_fen > 0) + 1
             and sum(amount_fen) > max(amount_fen)
     """,
-    base="""
-        select province, count(*) as subjects from charge join kept using (province, month)
-        where product_id_crm is not null group by province
-    """,
+    base=Base(words.CHARGES, "product_id_crm is not null"),
     needs=("bill_item",),
     details=("bill_no",),
     severity=Severity.CRITICAL,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from reconcile.rule import Ref, Rule, Severity
+from reconcile.rule import Base, Ref, Rule, Severity
 from reconcile.rules import vocabulary as words
 
 BILL_OVERPAID = Rule(
@@ -33,10 +33,7 @@ BILL_OVERPAID = Rule(
         ) paid on paid.province = bill.province and paid.bill_no = bill.bill_no and paid.account_no = bill.account_no
         where paid.fen > greatest(bill.total_fen, 0)
     """,
-    base="""
-        select bill.province, count(*) as subjects
-        from core.bill bill join kept on kept.province = bill.province and kept.month = bill.bill_month group by bill.province
-    """,
+    base=Base(words.BILLS),
     needs=("bill", "payment"),
     severity=Severity.MAJOR,
     owner_role=words.BILLING_ASSURANCE,
@@ -66,7 +63,7 @@ PAYMENT_NAMES_ANOTHERS_BILL = Rule(
         join core.bill bill on bill.province = payment.province and bill.bill_no = payment.bill_no
         where bill.account_no <> payment.account_no
     """,
-    base="select province, count(*) as subjects from core.payment where bill_no is not null group by province",
+    base=Base("core.payment", "bill_no is not null"),
     needs=("bill", "payment"),
     details=("bill_no",),
     severity=Severity.MAJOR,
@@ -102,7 +99,7 @@ REVERSAL_WITHOUT_PAYMENT = Rule(
             from core.payment group by province, account_no, bill_no
         ) summed where back_fen > paid_fen
     """,
-    base="select province, count(*) as subjects from core.payment where amount_fen < 0 group by province",
+    base=Base("core.payment", "amount_fen < 0"),
     needs=("payment",),
     undetermined="last_back_at < first_known_at + interval 31 day",
     severity=Severity.MAJOR,

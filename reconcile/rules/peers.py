@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconcile.rule import Ref, Rule, Severity
+from reconcile.rule import Base, Ref, Rule, Severity
 from reconcile.rules import vocabulary as words
 
 FEWEST_PEERS = 30
@@ -41,10 +41,7 @@ CHARGE_UNLIKE_PEERS = Rule(
         from member join offering using (province, offering, month)
         where (n * member.fen - s) * (n * member.fen - s) > 16 * (n * q - s * s)
     """,
-    base="""
-        select province, count(*) as subjects from charge join kept using (province, month)
-        where product_id_crm is not null group by province
-    """,
+    base=Base(words.CHARGES, "product_id_crm is not null"),
     needs=("bill_item", "product"),
     details=("offering", "peers"),
     severity=Severity.MINOR,
@@ -76,7 +73,7 @@ DAY_SWING = Rule(
         from nightly_picture
         where abs(accepted - previous) * 100 > {SWING_PERCENT} * previous and abs(accepted - previous) >= {FEWEST_ROWS_MOVED}
     """,
-    base="select province, count(*) as subjects from nightly_picture where previous is not null group by province",
+    base=Base("nightly_picture", "previous is not null"),
     needs=(),
     severity=Severity.MINOR,
     owner_role=words.DATA_ENGINEERING,
@@ -105,7 +102,7 @@ CONTROL_TOTALS_DIFFER = Rule(
         from controlled
         where control_rows <> received or unreadable = 0 and control_fen <> received_fen
     """,
-    base="select province, count(*) as subjects from controlled group by province",
+    base=Base("controlled"),
     needs=(),
     details=("batch_id",),
     severity=Severity.MAJOR,

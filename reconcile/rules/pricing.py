@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from reconcile.rule import Ref, Rule, Severity
+from reconcile.rule import Base, Ref, Rule, Severity
 from reconcile.rules import vocabulary as words
 
 SOURCE = "DOMAIN §4: contract price ≠ billed price; wrong discount or proration, 0 beyond rounding"
-_RENTED = """
-    select rent.province, count(*) as subjects from rent join kept on kept.province = rent.province and kept.month = rent.month
-    group by rent.province
-"""
+_RENTED = Base(words.RENTS)
 
 # A price ordered is in force until the day the next one's order is completed, CRM's from the last such day on. The month in which
 # the price changed knows both: from which day on, or only from the next month, the new one is charged, is not agreed.
@@ -117,7 +114,7 @@ ORDERED_PRICE_DIFFERS = Rule(
         from priced group by province, product_id_crm
         having arg_max(price_fen, (completed_at, order_no)) <> any_value(monthly_price_fen)
     """,
-    base=f"select province, count(*) as subjects from core.product where product_status in {words.LIVE} group by province",
+    base=words.LIVE_PRODUCTS,
     needs=("product", "product_order"),
     severity=Severity.MAJOR,
     owner_role=words.ORDER_MANAGEMENT,
@@ -236,10 +233,7 @@ WRONG_DISCOUNT = Rule(
         from reduced left join bill_sum items on items.province = reduced.province and items.bill_no = reduced.bill_no
         left join core.bill bill on bill.province = reduced.province and bill.bill_no = reduced.bill_no
     """,
-    base="""
-        select province, count(*) as subjects from charge join kept using (province, month)
-        where discount_fen <> 0 group by province
-    """,
+    base=Base(words.CHARGES, "discount_fen <> 0"),
     needs=("bill_item",),
     details=("bill_no",),
     undetermined="incomplete and is_withheld('bill_item', province, product_id_crm)",

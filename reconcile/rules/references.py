@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
-from reconcile.rule import Ref, Rule, Severity
+from reconcile.rule import Base, Ref, Rule, Severity
 from reconcile.rules import vocabulary as words
 from schemas.contract import Label
 
@@ -48,8 +48,8 @@ class Reference:
 def orphans(reference: Reference) -> Rule:
     """The rule that finds rows of a daily feed whose reference leads nowhere."""
     r = reference
-    named = f"child.{r.column} is not null and {r.where}"
-    kept = f"child.system = '{r.system}' and {named}"
+    named = f"{r.column} is not null and {r.where}"
+    kept = f"system = '{r.system}' and {named}"
     orphaned = (
         f"from {r.unknown} child where not child.is_known and {named}"
         if r.unknown
@@ -75,7 +75,7 @@ def orphans(reference: Reference) -> Rule:
                 child.source_version as touched_at{f", child.{r.customer}" if r.customer not in (None, r.key) else ""}
             {orphaned}
         """,
-        base=f"select child.province, count(*) as subjects from core.{r.child} child where {kept} group by child.province",
+        base=Base(f"core.{r.child}", kept),
         needs=(r.child, r.parent),
         severity=r.severity,
         owner_role=r.owner_role,
@@ -180,7 +180,7 @@ ORDER_FOR_UNKNOWN_PRODUCT = orphans(
         child="product_order", system="orders", key="order_no", column="product_id_crm",
         parent="product", parent_system="crm", parent_key="product_id_crm",
         cause="product", by_product="named", withheld_by="product_instance", owner_role=words.ORDER_MANAGEMENT,
-        money="child.price_fen", where="child.order_state not in ('cancelled', 'failed')",
+        money="child.price_fen", where="order_state not in ('cancelled', 'failed')",
         severity=Severity.CRITICAL, unknown="odd_order",
     )
 )  # fmt: skip
@@ -225,7 +225,7 @@ RESOURCE_FOR_UNKNOWN_PRODUCT = orphans(
         child="resource", system="crm", key="resource_id", column="product_id_crm",
         parent="product", parent_system="crm", parent_key="product_id_crm",
         cause="product", by_product="named", withheld_by="product_instance", owner_role=words.RESOURCE_MANAGEMENT,
-        where=f"child.resource_status in {words.RESOURCE_IN_USE}", unknown="odd_resource",
+        where=f"resource_status in {words.RESOURCE_IN_USE}", unknown="odd_resource",
     )
 )  # fmt: skip
 JOB_FOR_UNKNOWN_ORDER = orphans(
@@ -240,6 +240,7 @@ JOB_FOR_UNKNOWN_ORDER = orphans(
         child="production_job", system="group", key="job_no", column="order_no",
         parent="product_order", parent_system="orders", parent_key="order_no",
         cause="order", withheld_by="product_order", owner_role=words.GROUP_PRODUCTION, customer="product_id_crm",
+        unknown="ordered_job",
     )
 )  # fmt: skip
 JOB_FOR_UNKNOWN_CUSTOMER = orphans(

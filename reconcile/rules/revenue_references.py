@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from reconcile.rule import Ref, Rule, Severity
+from reconcile.rule import Base, Ref, Rule, Severity
 from reconcile.rules import vocabulary as words
 
 SOURCE = "DOMAIN §4: bill, order or revenue for an unknown customer, account or user, tolerance 0"
@@ -25,10 +25,7 @@ BILL_FOR_UNKNOWN_ACCOUNT = Rule(
         from core.bill bill join kept on kept.province = bill.province and kept.month = bill.bill_month
         anti join core.account account on account.province = bill.province and account.account_no = bill.account_no
     """,
-    base="""
-        select bill.province, count(*) as subjects
-        from core.bill bill join kept on kept.province = bill.province and kept.month = bill.bill_month group by bill.province
-    """,
+    base=Base(words.BILLS),
     needs=("bill", "account"),
     undetermined="is_withheld('account', province, account_no)",
     severity=Severity.CRITICAL,
@@ -60,7 +57,7 @@ ITEM_FOR_UNKNOWN_ACCOUNT = Rule(
         anti join core.account account on account.province = charged.province and account.account_no = charged.account_no
         group by charged.province, charged.account_no, coalesce(charged.product_id_crm, ''), charged.month
     """,
-    base="select province, count(*) as subjects from charge join kept using (province, month) group by province",
+    base=Base(words.CHARGES),
     needs=("bill_item", "account"),
     undetermined="is_withheld('account', province, account_no)",
     severity=Severity.CRITICAL,
@@ -90,7 +87,7 @@ ITEM_FOR_UNKNOWN_BILL = Rule(
         from bill_sum items join kept using (province, month)
         anti join core.bill bill on bill.province = items.province and bill.bill_no = items.bill_no
     """,
-    base="select province, count(*) as subjects from bill_sum join kept using (province, month) group by province",
+    base=Base("bill_sum join kept using (province, month)"),
     needs=("bill", "bill_item"),
     undetermined="is_withheld('bill', province, bill_no)",
     severity=Severity.CRITICAL,
@@ -125,10 +122,7 @@ ITEM_FOR_UNKNOWN_PRODUCT = Rule(
         where charged.product_id_crm is not null
         group by charged.province, charged.product_id_crm, charged.month
     """,
-    base="""
-        select province, count(*) as subjects from charge join kept using (province, month)
-        where product_id_crm is not null group by province
-    """,
+    base=Base(words.CHARGES, "product_id_crm is not null"),
     needs=("bill_item", "product"),
     undetermined="is_withheld('product_instance', province, product_id_crm)",
     severity=Severity.CRITICAL,
@@ -158,7 +152,7 @@ PAYMENT_FOR_UNKNOWN_ACCOUNT = Rule(
         from core.payment payment
         anti join core.account account on account.province = payment.province and account.account_no = payment.account_no
     """,
-    base="select province, count(*) as subjects from core.payment group by province",
+    base=Base("core.payment"),
     needs=("payment", "account"),
     undetermined="is_withheld('account', province, account_no)",
     severity=Severity.CRITICAL,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from reconcile.rule import Rule, Severity
+from reconcile.rule import Base, Rule, Severity
 from schemas.contract import Label
 
 SIGNED_FIGURE_CHANGED = Rule(
@@ -31,12 +31,10 @@ SIGNED_FIGURE_CHANGED = Rule(
         ) compared where signed_value <> value_now
     """,
     # A province of which nothing is left is judged too, and one that nothing was signed of.
-    base="""
-        select province, count(*) as subjects from (
-            select province, month from signed union all
-            select province, month from figure where month in (select month from signed)
-        ) signed_months group by province
-    """,
+    base=Base("""(
+        select province, month from signed union all
+        select province, month from figure where month in (select month from signed)
+    ) signed_months"""),
     needs=(),
     cause="'signed:' || province || '|' || month",
     details=("signature_id",),

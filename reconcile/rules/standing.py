@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from reconcile.rule import Ref, Rule, Severity
+from reconcile.rule import Base, Ref, Rule, Severity
 from reconcile.rules import vocabulary as words
 
 DAYS_UNTIL_SEEN = 2
 STRANDED_AFTER_DAYS = 30
 _SOURCE = "DOMAIN §4: profile ↔ status not 1:1, tolerance 0"
-_LIVE_BASE = f"select province, count(*) as subjects from core.product where product_status in {words.LIVE} group by province"
 
 # The number itself is personal: products that share one are known by the first of them, and the break names products only.
 NUMBER_WITH_TWO_LIVE_USERS = Rule(
@@ -28,8 +27,10 @@ NUMBER_WITH_TWO_LIVE_USERS = Rule(
     right=words.said("Product that has it too", "后用该号码的产品"),
     found=f"""
         with live as (
-            select province, number_group, product_id_crm, coalesce(started_on, date '9999-12-31') as since,
-                monthly_price_fen from core.product where product_status in {words.LIVE} and number_group is not null
+            select product.province, shared.number_group, product.product_id_crm, product.monthly_price_fen,
+                coalesce(product.started_on, date '9999-12-31') as since
+            from core.product product join product_number_group shared using (system, province, source_key)
+            where product.product_status in {words.LIVE}
         ), holder_of as (
             select province, number_group, arg_min(product_id_crm, (since, product_id_crm)) as first_product
             from live group by province, number_group having count(*) > 1
@@ -39,7 +40,7 @@ NUMBER_WITH_TWO_LIVE_USERS = Rule(
         from live join holder_of on holder_of.province = live.province and holder_of.number_group = live.number_group
         where live.product_id_crm <> holder_of.first_product
     """,
-    base=_LIVE_BASE,
+    base=words.LIVE_PRODUCTS,
     needs=("product",),
     severity=Severity.CRITICAL,
     stops_above=Decimal("0.05"),
@@ -72,7 +73,7 @@ LIVE_PRODUCT_ON_CLOSED_ACCOUNT = Rule(
         join core.account account on account.province = product.province and account.account_no = product.account_no
         where product.product_status in {words.LIVE} and account.account_status = 'closed'
     """,
-    base=_LIVE_BASE,
+    base=words.LIVE_PRODUCTS,
     needs=("product", "account"),
     grace_days=DAYS_UNTIL_SEEN,
     severity=Severity.MAJOR,
@@ -104,7 +105,7 @@ LIVE_PRODUCT_OF_CLOSED_CUSTOMER = Rule(
             and customer.customer_key = product.customer_key
         where product.product_status in {words.LIVE} and customer.customer_status = 'closed'
     """,
-    base=_LIVE_BASE,
+    base=words.LIVE_PRODUCTS,
     needs=("product", "customer"),
     grace_days=DAYS_UNTIL_SEEN,
     severity=Severity.MAJOR,
@@ -137,7 +138,7 @@ LIVE_PRODUCT_WITHOUT_RESOURCE = Rule(
             on used.province = product.province and used.product_id_crm = product.product_id_crm
         where product.product_status in {words.LIVE}
     """,
-    base=_LIVE_BASE,
+    base=words.LIVE_PRODUCTS,
     needs=("product", "resource"),
     undetermined="is_withheld('resource', province, product_id_crm)",
     grace_days=DAYS_UNTIL_SEEN,
@@ -172,7 +173,7 @@ STRANDED_CIRCUIT = Rule(
         where resource_kind = 'circuit' and resource_status in {words.RESOURCE_IN_USE}
             and (product_id_crm is null or product_status = 'terminated')
     """,
-    base="select province, count(*) as subjects from core.resource where resource_kind = 'circuit' group by province",
+    base=Base("core.resource", "resource_kind = 'circuit'"),
     needs=("resource", "product"),
     grace_days=STRANDED_AFTER_DAYS,
     severity=Severity.MAJOR,

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from reconcile.rule import Ref, Rule, Severity, Summed
+from reconcile.rule import Base, Ref, Rule, Severity, Summed
 from reconcile.rules import vocabulary as words
 
-_BILLS = """
-    select bill.province, count(*) as subjects
-    from core.bill bill join kept on kept.province = bill.province and kept.month = bill.bill_month group by bill.province
-"""
+_BILLS = Base(words.BILLS)
 _BILL_REFS = (Ref("bill", "billing", "bill_no"),)
 _ITEMS = Summed("bill_item", "bill_no")
 _JOINED = """
@@ -166,7 +163,7 @@ LINE_IS_NOT_QUANTITY_TIMES_PRICE = Rule(
         from charge join kept using (province, month) where wrong_lines > 0
         group by province, coalesce(product_id_crm, ''), month
     """,
-    base="select province, count(*) as subjects from charge join kept using (province, month) group by province",
+    base=Base(words.CHARGES),
     needs=("bill_item",),
     details=("wrong_lines",),
     severity=Severity.MAJOR,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reconcile.rule import Base
 from schemas.contract import Label
 
 
@@ -33,3 +34,9 @@ LIVE = "('active', 'suspended')"
 RESOURCE_IN_USE = "('reserved', 'alarm')"
 OPEN_ORDER = "('acknowledged', 'inProgress', 'held')"
 OPEN_STEP = "('pending', 'inProgress')"
+
+# What several rules count (`Base.rows`), of the months judged where it has one.
+CHARGES = "charge join kept using (province, month)"
+RENTS = "rent join kept using (province, month)"
+BILLS = "core.bill join (select province, month as bill_month from kept) judged using (province, bill_month)"
+LIVE_PRODUCTS = Base("core.product", f"product_status in {LIVE}")

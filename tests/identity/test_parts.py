@@ -96,7 +96,7 @@ def test_what_changed_is_read_and_the_rest_is_kept(store_engine: Engine, tmp_pat
 def numbers(engine: Engine, seq: int, kept: Path | None) -> dict[str, set[str]]:
     """Products by the number they share, as an extract tells it."""
     with open_extract(engine, seq, RECONCILE_COLUMNS, [], kept=kept) as extract:
-        rows = extract.connection.execute("select number_group, source_key from core.product where number_group is not null")
+        rows = extract.connection.execute("select number_group, source_key from product_number_group")
         found: dict[str, set[str]] = {}
         for number, key in rows.fetchall():
             found.setdefault(str(number), set()).add(str(key))
@@ -166,10 +166,10 @@ def test_nights_are_read_as_if_anew(store_engine: Engine, tmp_path: Path, seed: 
 def told(engine: Engine, seq: int, kept: Path | None) -> tuple[str, list[object]]:
     with open_extract(engine, seq, RECONCILE_COLUMNS, [], kept=kept) as extract:
         steps = "select province, source_key, order_no, work_order_state, batch_id from core.work_order order by all"
-        prices = "select province, source_key, number_group is not null, batch_id from core.product order by all"
+        prices = "select province, source_key, batch_id from core.product order by all"
         rows: list[object] = [extract.connection.execute(query).fetchall() for query in (steps, prices)]
         groups: dict[str, set[str]] = {}
-        shared = "select province || number_group, province || source_key from core.product where number_group is not null"
+        shared = "select province || number_group, province || source_key from product_number_group"
         for group, key in extract.connection.execute(shared).fetchall():
             groups.setdefault(str(group), set()).add(str(key))
         return extract.digest(), [*rows, sorted(map(sorted, groups.values()))]

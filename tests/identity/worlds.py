@@ -52,6 +52,8 @@ def fill(connection: duckdb.DuckDBPyConnection, world: World, night: str, months
                     connection.register("given", given)
                     connection.execute(f"insert into core.{entity} by name select * from given")
                     connection.unregister("given")
+    shared = "select system, province, source_key, number_group from core.product where number_group is not null"
+    connection.execute(f"create or replace table product_number_group as {shared}")
 
 
 @contextmanager

@@ -144,6 +144,8 @@ def told(rows: Rows, *, reverse: bool = False) -> duckdb.DuckDBPyConnection:
             put(connection, f"core.{entity}", {**lineage, **version, **columns})
         else:
             told_of_store(connection, entity, key, columns)
+    shared = "select system, province, source_key, number_group from core.product where number_group is not null"
+    connection.execute(f"create table product_number_group as {shared}")
     return connection
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from reconcile import catalogue
 from reconcile.catalogue import page
-from reconcile.rule import Ref, Rule, Severity
+from reconcile.rule import Base, Ref, Rule, Severity
 from reconcile.rules import RULES
 from reconcile.rules import vocabulary as words
 from tests.reconcile.test_catalogue import base, found, told
@@ -51,7 +51,7 @@ def test_a_rule_is_added_as_the_page_says() -> None:
             select province, account_no, account_status as left_value, null as right_value, 0::bigint as money_fen
             from core.account where account_status <> 'closed' and opened_on is null
         """,
-        base="select province, count(*) as subjects from core.account where account_status <> 'closed' group by province",
+        base=Base("core.account", "account_status <> 'closed'"),
         needs=("account",),
         severity=Severity.MINOR,
         owner_role=words.CUSTOMER_DATA,

@@ -27,5 +27,5 @@ def test_a_figure_that_vanished_and_a_province_that_came_later_are_changes() -> 
         ("gd", "202602", "bill_items_fen", "900", "0", 900, 1),
         ("zj", "202602", "paid_fen", "0", "70", 70, 1),
     ]
-    judged = connection.execute(f"select province from ({SIGNED_FIGURE_CHANGED.base}) order by 1").fetchall()
+    judged = connection.execute(f"select distinct province from {SIGNED_FIGURE_CHANGED.base.rows} order by 1").fetchall()
     assert judged == [("gd",), ("js",), ("zj",)]
