@@ -51,7 +51,7 @@ RECONCILE_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "account": ("account_no", "customer_no_billing", "account_status", "opened_on", "closed_on", "customer_id_crm"),
     "product": (
         "product_id_crm", "customer_key", "contract_no", "account_no", "offering", "product_status", "started_on", "ended_on",
-        "monthly_price_fen", "number_group",
+        "monthly_price_fen", "number_group",  # the last told beside them: table `product_number_group` (`identity.alike`)
     ),
     "resource": ("resource_id", "product_id_crm", "resource_kind", "resource_status"),
     "product_order": (

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import duckdb
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, text
 
 from hub.errors import NotAllowed, NotFound
 from identity.extract import RECONCILE_COLUMNS, open_extract, read_store
@@ -227,8 +227,8 @@ def assign(engine: Engine, province: str, payment_no: str, bill_no: str, *, by: 
         "change": {"bill_no": bill_no},
         "reason": reason,
     }
-    key = _key(province, payment_no)
     with engine.begin() as store:
+        key = _key(store, province, payment_no)
         asked = outbox.request(store, key=key, system="billing", province=province, kind="correction", payload=payload, by=person)
         if asked is None:
             raise NotAllowed(f"billing was asked about payment {payment_no} already; see `bsshub breaks requests`")
@@ -243,15 +243,23 @@ def unassign(engine: Engine, province: str, payment_no: str, *, by: str, why: st
     """
     person, reason = filled("--by", by), filled("a reason", why)
     with engine.begin() as store:
-        withdrawn = outbox.withdraw(store, key=_key(province, payment_no), by=person, reason=reason)
+        withdrawn = outbox.withdraw(store, key=_key(store, province, payment_no), by=person, reason=reason)
         if withdrawn is None:
             known = "`bsshub breaks requests` lists what is asked"
             raise NotFound(f"no request about payment {payment_no!r} of {province!r} waits to be sent; {known}")
     return withdrawn
 
 
-def _key(province: str, payment_no: str) -> str:
-    return f"settlement/{province}/{payment_no}"
+def _key(store: Connection, province: str, payment_no: str) -> str:
+    """Of the request about a payment that counts, or would: each one that was withdrawn keeps a key of its own."""
+    withdrawn = store.execute(
+        text(
+            "select count(*) from hub.outbox where idempotency_key like 'settlement/%' and state = 'withdrawn' "
+            "and province = :province and payload #>> '{rows,0,source_key}' = :payment"
+        ),
+        {"province": province, "payment": payment_no},
+    ).scalar_one()
+    return f"settlement/{province}/{payment_no}" + (f"#{withdrawn}" if withdrawn else "")
 
 
 @contextmanager

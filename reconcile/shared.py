@@ -18,6 +18,7 @@
 | `nightly_picture` | the last whole picture of a nightly feed: rows and fen `accepted`, and of the one before, `previous` |
 | `controlled` | a loaded delivery with the sender's control totals, and what was received |
 | `figure`, `signed` | a month's figures as they are and as they stand signed (`reconcile.figures`) |
+| `product_number_group` | of the extract, not made here: a product (`system, province, source_key`) whose service number another has too, and their `number_group` (`identity.alike`) |
 | `present` | one (`entity`, `province`) of which the extract holds a row |
 """  # noqa: E501  (a table's row is one line)
 
@@ -154,7 +155,7 @@ select job.province, job.job_no, job.order_no, job.product_id_crm, job.job_state
 from core.production_job job
 left join core.product_order ordered on ordered.province = job.province and ordered.order_no = job.order_no
 """
-# Of the items, those that count: their corrections may have taken away all of a province's.
+# Of the items, those that count: rows that were closed are still in the parts that `entity_province` is of.
 _PRESENT = f"""
 create or replace table present as
 select entity, province::{TYPE} as province from entity_province where entity <> 'bill_item'

@@ -45,13 +45,12 @@ def request(
 
 
 def withdraw(connection: Connection, *, key: str, by: str, reason: str) -> int | None:
-    """Withdraws the request of this `key` while it is pending, and notes who did and why beside what was asked; its id, or None
-    where none waits. The key is free again."""
+    """Withdraws the request of this `key` while it is pending, and notes who did and why in its payload; its id, or None where
+    none waits. The key stays its own: a system that has seen it must never get another question by it."""
     outbox_id = connection.execute(
         text("""
-            update hub.outbox set state = 'withdrawn', idempotency_key = idempotency_key || '/withdrawn/' || outbox_id,
-                payload = payload
-                    || jsonb_build_object('withdrawn_by', cast(:by as text), 'withdrawn_reason', cast(:reason as text))
+            update hub.outbox set state = 'withdrawn', payload = payload
+                || jsonb_build_object('withdrawn_by', cast(:by as text), 'withdrawn_reason', cast(:reason as text))
             where idempotency_key = :key and state = 'pending' returning outbox_id
         """),
         {"key": key, "by": by, "reason": reason},

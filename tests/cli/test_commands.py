@@ -18,7 +18,7 @@ from schemas.contract import Contract
 from schemas.contracts import CONTRACTS
 from simulator import faults
 from simulator.layouts import BILL_ITEM
-from store import retention
+from store import journal, retention
 from tests.cli.conftest import Run, environment, runner, runner_of
 from tests.e2e.published import Published
 from tests.e2e.spoilt import MONTH, NIGHT, batches, personal_values, private_drop, quarantined
@@ -257,8 +257,19 @@ def test_a_suggested_payment_is_assigned_once_by_a_person_who_may_take_it_back(p
     assert (withdrawn["outbox_id"], withdrawn["state"]) == (asked["outbox_id"], "withdrawn")
     assert withdrawn["payload"]["withdrawn_by"] == "Wang Wu"
     assert "no request about payment" in unassign().stderr
-    assert assign(bill).exit_code == 0
+    [again] = json.loads(assign(bill, "--json").stdout)
     assert {said for _, said in offered()} == {bill}
+    with hub.engine.begin() as store:
+        keys = store.execute(
+            text("select count(distinct idempotency_key) from hub.outbox where outbox_id in (:one, :other)"),
+            {"one": asked["outbox_id"], "other": again["outbox_id"]},
+        ).scalar_one()
+        store.execute(text("update hub.outbox set state = 'sent' where outbox_id = :id"), {"id": again["outbox_id"]})
+        journal.record(store, "request sent", "outbox", again["outbox_id"])
+    assert keys == 2, "what billing may have seen is not asked otherwise by the same key"
+    assert "waits to be sent" in unassign().stderr
+    assert {said for _, said in offered()} == {bill}
+    assert "outbox" not in bsshub("verify", "--json").stdout, "what was withdrawn stands in the journal as it is"
 
 
 def test_a_new_code_lets_quarantined_rows_in_by_replay(

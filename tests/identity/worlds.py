@@ -52,8 +52,12 @@ def fill(connection: duckdb.DuckDBPyConnection, world: World, night: str, months
                     connection.register("given", given)
                     connection.execute(f"insert into core.{entity} by name select * from given")
                     connection.unregister("given")
-    shared = "select system, province, source_key, number_group from core.product where number_group is not null"
+    shared = (
+        "select system, province, source_key, number_group from core.product "
+        "where number_group is not null qualify count(*) over (partition by province, number_group) > 1"
+    )
     connection.execute(f"create or replace table product_number_group as {shared}")
+    connection.execute("alter table core.product drop column number_group")
 
 
 @contextmanager

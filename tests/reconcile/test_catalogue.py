@@ -144,8 +144,12 @@ def told(rows: Rows, *, reverse: bool = False) -> duckdb.DuckDBPyConnection:
             put(connection, f"core.{entity}", {**lineage, **version, **columns})
         else:
             told_of_store(connection, entity, key, columns)
-    shared = "select system, province, source_key, number_group from core.product where number_group is not null"
+    shared = (
+        "select system, province, source_key, number_group from core.product "
+        "where number_group is not null qualify count(*) over (partition by province, number_group) > 1"
+    )
     connection.execute(f"create table product_number_group as {shared}")
+    connection.execute("alter table core.product drop column number_group")
     return connection
 
 
