@@ -144,8 +144,10 @@ class Near:
         if _one(connection, "select count(*) from near") * 100 > _one(connection, "select count(*) from core.product") * AT_MOST:
             return False
         for relation in RELATIONS:
+            # Where a state came from, no such rule asks.
+            columns = "whole.* exclude (source_key, batch_id, row_no)" if relation.startswith("core.") else "whole.*"
             connection.execute(
-                f"create or replace table {_near(relation)} as select whole.* from {relation} whole semi join near "
+                f"create or replace table {_near(relation)} as select {columns} from {relation} whole semi join near "
                 "on near.province = whole.province and near.product = coalesce(whole.product_id_crm, '')"
             )
         return True
