@@ -47,6 +47,12 @@ select province, (year(charged_from) * 100 + month(charged_from))::varchar as mo
 from {{items}} item where charge_item in {RENT}
 """
 
+_BILLED = ("items", "amount_fen", "tax_fen", "untaxed")
+_ACCOUNT_BILL = f"""
+select province, month, account_no, bill_no, {", ".join(f"sum({name})::bigint as {name}" for name in _BILLED)}
+from {{items}} charge group by province, month, account_no, bill_no having sum(items) <> 0
+"""
+
 # What was charged by the rows that corrections closed, to be taken away again.
 _TAKEN = "create or replace table taken as select {keys}, {taken} from ({closed_charges})"
 # Products whose charges are summed again: those of closed rows, and those of a month's smaller parts, its corrections. A product
@@ -71,16 +77,19 @@ group by {keys} having sum(items) <> 0
 
 
 def sum_charges(extract: Extract) -> None:
-    """Makes `charge` and `rent` of the extract's bill items."""
+    """Makes `charge`, `rent` and `account_bill` of the extract's bill items."""
     enumerate_provinces(extract)
     connection, parts = extract.connection, extract.parts
     enumerated = f"select * replace (province::{TYPE} as province)"
     if parts is None or not parts.facts.get("bill_item"):
         connection.execute(f"create or replace table charge as {enumerated} from ({_CHARGE.format(items='core.bill_item')})")
         connection.execute(f"create or replace table rent as {enumerated} from ({_RENT.format(items='core.bill_item')})")
+        connection.execute(f"create or replace table account_bill as {_ACCOUNT_BILL.format(items='charge')}")
         return
     items = [part.file for part in parts.facts["bill_item"]]
-    charges = _listed([_kept(connection, parts, "charge", _CHARGE, file) for file in items])
+    charged = [_kept(connection, parts, "charge", _CHARGE, file) for file in items]
+    charges = _listed(charged)
+    billed = "from read_parquet(" + _listed([_kept(connection, parts, "billed", _ACCOUNT_BILL, file) for file in charged]) + ")"
     rents = _listed([_kept(connection, parts, "rent", _RENT, file) for file in items])
     each = f"from read_parquet({charges})"
     if _overlap(connection, charges):
@@ -91,7 +100,11 @@ def sum_charges(extract: Extract) -> None:
         summed = ", ".join(f"sum({name})::{_type(name)} as {name}" for name in _SUMS)
         connection.execute(_AGAIN.format(keys=_KEYS, summed=summed, columns=", ".join((_KEYS, *_SUMS))))
         each = _without_those(connection, charges) + " union all by name from charge_again"
+        keys = "province, month, account_no, bill_no"
+        billed += f" union all by name select {keys}, {', '.join(f'-{name} as {name}' for name in _BILLED)} from charge_before"
+        billed += f" union all by name select {keys}, {', '.join(_BILLED)} from charge_again"
     connection.execute(f"create or replace view charge as {enumerated} from ({each})")
+    connection.execute(f"create or replace table account_bill as {enumerated} from ({_ACCOUNT_BILL.format(items=f'({billed})')})")
     connection.execute(
         f"create or replace view rent as {enumerated.replace('*', '* exclude (batch_id, row_no)')} "
         f"from read_parquet({rents}) anti join bill_item_closed using (batch_id, row_no)"

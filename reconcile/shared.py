@@ -38,11 +38,6 @@ from schemas.entities import FACTS
 WITHHOLDING_FEEDS = tuple(sorted(contract.feed for contract in CONTRACTS.values()))
 SHORTEST_KEY = 4
 _SUMS = """
-create or replace table account_bill as
-select province, month, account_no, bill_no, sum(items)::bigint as items, sum(amount_fen)::bigint as amount_fen,
-    sum(tax_fen)::bigint as tax_fen, sum(untaxed)::bigint as untaxed
-from charge group by province, month, account_no, bill_no;
-
 create or replace table bill_sum as
 select province, bill_no, min(month) as month, min(account_no) as account_no, sum(items)::bigint as items,
     sum(amount_fen)::bigint as amount_fen, sum(tax_fen)::bigint as tax_fen, sum(untaxed)::bigint as untaxed

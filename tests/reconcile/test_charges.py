@@ -23,7 +23,13 @@ def summed(engine: Engine, seq: int, batches: list[int], kept: Path | None) -> l
         )
         charge = f"select {columns}, wrong_lines, wrong_fen, wrong_by_fen, abs_wrong_fen from charge order by all"
         rent = "select province, month, item_no, product_id_crm, quantity, price_fen, amount_fen from rent order by all"
-        return [extract.connection.execute(query).fetchall() for query in (charge, rent)]
+        told = [extract.connection.execute(query).fetchall() for query in (charge, rent, "from account_bill order by all")]
+        of_charges = extract.connection.execute(
+            "select province, month, account_no, bill_no, sum(items), sum(amount_fen), sum(tax_fen), sum(untaxed) "
+            "from charge group by all order by all"
+        )
+        assert told[2] == of_charges.fetchall()
+        return told
 
 
 def ledger(engine: Engine, batch: int, kind: str, seq: int) -> None:
