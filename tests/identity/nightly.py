@@ -21,9 +21,10 @@ _TRADES = [
 _TRADES += [f"{one}{other}" for one, other in zip("白青玉龙润晟嘉景", "鹿松泉腾达宇禾川", strict=True)]
 _LINES = ("科技", "医药", "贸易", "物流", "集团")
 _TAILS = ("", "", "", "", "深圳分公司", "珠海营业部")
-# What unrelated firms share: an agent's telephones, a business centre's addresses, a code and a mistyped one.
-_AGENTS = ("13912349901",)
-_CENTRES = ("广州市天河路901号",)
+# What some unrelated families share: an agent's telephones, a business centre's addresses, a code and a mistyped one.
+_SHARING = 8
+_AGENT = "13912349901"
+_CENTRE = "广州市天河路901号"
 JUNK = uscc("91", "440101", f"12345678{org_check('12345678')}")
 FAILED = f"{JUNK[:17]}{'A' if JUNK[17] != 'A' else 'B'}"
 
@@ -88,12 +89,12 @@ class Nightly:
         return {
             "name": self._name(self._near(family)),
             "uscc": self._code(self._near(family)),
-            "phone": self._own_or_shared(f"1391234{self._near(family):02d}{self.random.randrange(1, 3):02d}", _AGENTS),
-            "address": self._own_or_shared(f"广州市天河路{self._near(family)}号{self.random.randrange(1, 3)}室", _CENTRES),
+            "phone": self._own_or_shared(family, f"1391234{self._near(family):02d}{self.random.randrange(1, 3):02d}", _AGENT),
+            "address": self._own_or_shared(family, f"广州市天河路{self._near(family)}号{self.random.randrange(1, 3)}室", _CENTRE),
         }
 
-    def _own_or_shared(self, own: str, shared: tuple[str, ...]) -> str | None:
-        return self.random.choices((own, None, self.random.choice(shared)), (10, 9, 2))[0]
+    def _own_or_shared(self, family: int, own: str, shared: str) -> str | None:
+        return self.random.choices((own, None, shared), (10, 9, 5 if family < _SHARING else 0))[0]
 
     def _near(self, family: int) -> int:
         """The family itself; now and then another one, which is how families meet."""
@@ -109,8 +110,9 @@ class Nightly:
 
     def _code(self, family: int) -> str | None:
         given = code(family * 10 + self.random.choice((0, 0, 0, 0, 1)))
+        often = 4 if family < _SHARING else 0
         slip = f"{given[:16]}{'A' if given[16] != 'A' else 'B'}{given[17]}"
-        return self.random.choices((given, None, slip, JUNK, FAILED), (20, 16, 2, 1, 1))[0]
+        return self.random.choices((given, None, slip, JUNK, FAILED), (20, 16, 2, often, often))[0]
 
     def _reference(self, family: int, chance: float) -> str | None:
         """The key of a record that may be there, one in four times another family's."""

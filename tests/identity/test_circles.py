@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -9,9 +11,14 @@ from random import Random
 import duckdb
 import pytest
 from nightly import Nightly
+from scene import crosswalk
+from sqlalchemy import Engine, create_engine, text
 
+from hub.errors import NotAllowed
 from identity import nights
+from identity.decisions import Record, Verdict, decide_pair, set_value, undo
 from identity.linking import ModelLinker
+from identity.resolve import resolve
 from identity.settings import IdentitySettings, load_settings
 from identity.sources import describe, gather
 
@@ -30,6 +37,9 @@ LEFT = (
     "select * from uscc_fold",
     "select * from org_fold",
 )
+DERIVED = (
+    "crosswalk", "identity_event", "customer_hierarchy", "review_pair", "identity_signal", "golden_customer", "golden_provenance",
+)  # fmt: skip
 Left = dict[str, list[tuple[object, ...]]]
 
 
@@ -93,3 +103,68 @@ def test_random_nights_end_as_linking_everything_does(played: Nights, seed: int)
         assert played.linked(world, kept=True) == played.linked(world, kept=False)
         world.night()
     assert sum(inside < every / 2 for inside, every in played.inside) >= 4
+
+
+def a_steward_decides(random: Random, engines: list[Engine]) -> None:
+    """The same on every store, where the same is there."""
+    chosen = random.random()
+    records = sorted(crosswalk(engines[0]))
+    one, other = sorted(random.sample(records, 2))
+    verdict = random.choice((Verdict.SAME, Verdict.DIFFERENT))
+    for engine in engines:
+        if chosen < 0.4:
+            with suppress(NotAllowed):
+                decide_pair(engine, Record.parse(one), Record.parse(other), verdict, by="lin", reason="visited")
+        elif chosen < 0.6:
+            with suppress(NotAllowed):
+                set_value(engine, crosswalk(engine)[one], "industry", "energy", by="lin", reason="visited")
+        else:
+            with engine.connect() as store:
+                standing = store.execute(
+                    text("select min(decision_id) from hub.steward_decision where withdrawn_at is null")
+                ).scalar()
+            if standing:
+                undo(engine, int(standing), by="lin", reason="left")
+
+
+@pytest.mark.postgres
+def test_nights_with_a_memory_write_what_nights_without_one_write(
+    new_database: Callable[[str], str], store_template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(nights, "WORTH_IT", 1)
+    random = Random(7)
+    world = Nightly(random)
+    world.begin()
+    engines = [create_engine(new_database(store_template)) for _ in range(2)]
+    in_part: list[bool] = []
+    linked_in_part = nights._linked_in_part
+    monkeypatch.setattr(nights, "_linked_in_part", lambda *given: in_part.append(linked_in_part(*given)) or in_part[-1])
+    for _ in range(9):
+        [seq, same] = [world.scene.into_store(engine) for engine in engines]
+        assert same == seq
+        resolve(engines[0], seq, settings=TIGHT, memory=tmp_path)
+        resolve(engines[1], seq, settings=TIGHT)
+        with_memory, without = map(written, engines)
+        assert with_memory == without
+        a_steward_decides(random, engines)
+        world.night()
+    assert all(with_memory.values())
+    assert in_part == [False, *[True] * 8]
+    for engine in engines:
+        engine.dispose()
+
+
+def written(engine: Engine) -> dict[str, list[str]]:
+    """Everything that a run writes, but when it ran."""
+    said = dict.fromkeys(DERIVED, "t::text") | {"identity_run": "(to_jsonb(t) - 'ran_at')::text"}
+    with engine.connect() as store:
+        return {
+            table: [
+                str(row[0])
+                for row in store.execute(
+                    text(f"select {row} from {'hub' if table == 'identity_run' else 'core'}.{table} t order by 1")
+                )
+            ]
+            for table, row in said.items()
+        }
