@@ -15,7 +15,7 @@ from scene import crosswalk
 from sqlalchemy import Engine, create_engine, text
 
 from hub.errors import NotAllowed
-from identity import nights
+from identity import folding, nights
 from identity.decisions import Record, Verdict, decide_pair, set_value, undo
 from identity.linking import ModelLinker
 from identity.resolve import resolve
@@ -103,6 +103,69 @@ def test_random_nights_end_as_linking_everything_does(played: Nights, seed: int)
         assert played.linked(world, kept=True) == played.linked(world, kept=False)
         world.night()
     assert sum(inside < every / 2 for inside, every in played.inside) >= 4
+
+
+@pytest.mark.parametrize("file", nights._FILES)
+def test_what_was_kept_and_cannot_be_read_costs_time_alone(played: Nights, file: str) -> None:
+    world = Nightly(Random(1))
+    world.begin()
+    played.linked(world, kept=True)
+    [folder] = played.memory.glob("linked-*")
+    (folder / file).write_bytes(b"not parquet")
+    world.night()
+    assert played.linked(world, kept=True) == played.linked(world, kept=False)
+    assert played.inside[1][0] == played.inside[1][1]
+
+
+def test_what_other_settings_linked_is_not_taken_over(played: Nights) -> None:
+    world = Nightly(Random(2))
+    world.begin()
+    played.linked(world, kept=True)
+    played.settings = load_settings()
+    assert played.linked(world, kept=True) == played.linked(world, kept=False)
+    assert played.inside[1][0] == played.inside[1][1]
+
+
+def test_above_a_third_of_the_records_all_are_linked(played: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nights, "WORTH_IT", 3)
+    world = Nightly(Random(3))
+    world.begin()
+    played.linked(world, kept=True)
+    for place, row in list(world.scene.rows.items())[::2]:
+        world.scene.rows[place] = {**row, "uscc": None}
+    assert played.linked(world, kept=True) == played.linked(world, kept=False)
+    assert played.inside[1][0] == played.inside[1][1]
+
+
+def test_nothing_is_kept_by_which_a_telephone_could_be_tried(played: Nights) -> None:
+    world = Nightly(Random(4))
+    world.begin()
+    played.linked(world, kept=True)
+    [folder] = played.memory.glob("linked-*")
+    phones = {row.get("phone") or row.get("contact_phone") for row in world.scene.rows.values()} - {None}
+    with duckdb.connect() as connection:
+        for file, told in (("token", "hash('phone', ?)"), ("key", "hash('p' || ?)")):
+            kept = f"(select {file} from read_parquet('{folder / file}'))"
+            for phone in phones:
+                assert connection.execute(f"select {told} in {kept}", [phone]).fetchone() == (False,)
+
+
+def test_what_was_folded_later_is_recalled_and_in_the_end_forgotten(duck: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    def folded(*names: str, touched: bool = True) -> set[str]:
+        texts = " union all ".join(f"select '{name}'" for name in names)
+        folding.fold_all(duck, {folding.NAMES: texts}, tmp_path, touched=touched)
+        files = sorted(file.name for file in tmp_path.iterdir())
+        assert len(files) <= 2
+        return {
+            row[0]
+            for row in duck.execute(f"select text from read_parquet({[str(tmp_path / file) for file in files]})").fetchall()
+        }
+
+    assert folded("华恒科技", touched=False) == {"华恒科技"}
+    assert folded("永昌医药", "华恒科技") == {"华恒科技", "永昌医药"}
+    assert folded("云帆物流") == {"华恒科技", "永昌医药", "云帆物流"}
+    folding.forget(duck, {folding.NAMES: "select '云帆物流'"}, tmp_path)
+    assert folded("云帆物流") == {"云帆物流"}
 
 
 def a_steward_decides(random: Random, engines: list[Engine]) -> None:
