@@ -228,6 +228,8 @@ def _linked_in_part(connection: duckdb.DuckDBPyConnection, linker: ModelLinker, 
         shutil.rmtree(kept, ignore_errors=True)
     finally:
         connection.execute("create or replace table node as from every_node; drop table every_node")
+        for name in _FILES:
+            connection.execute(f"drop view if exists kept_{name}")
     return False
 
 
@@ -325,6 +327,7 @@ def remember(connection: duckdb.DuckDBPyConnection, memory: Path, settings: Iden
         f"copy (select {seal('token')} as token, circle from linked_token) to {literal(draft / 'token')} ({_FORMAT}); "
         f"copy (select {seal('key')} as key, circle, free, speakers from linked_key) to {literal(draft / 'key')} ({_FORMAT})"
     )
+    connection.execute("drop table linked_token; drop table linked_key")
     for other in memory.glob("linked-*"):
         shutil.rmtree(other)
     draft.rename(file)
