@@ -13,6 +13,18 @@ from __future__ import annotations
 
 import duckdb
 
+# What is looked at of a record; texts that are only compared whole stand as numbers, among which two of a million that differ are
+# alike with a chance of one in thirty million.
+_NAMED = """
+create or replace table named as
+select node, nullif(branch, '') as branch, place, case when core is not null then hash(core) end as name,
+    case when branch <> '' then hash(left(core, length(core) - length(branch))) end as head,
+    case when uscc_reason in ('valid', 'pilot') then hash(uscc) end as code,
+    case when trade is not null then hash(trade) end as trade,
+    coalesce(is_group and industry in ('集团', '控股', '控股集团', '集团控股'), false) as leads,
+    coalesce(not is_group and industry <> '', false) as trades
+from record
+"""
 _EDGES = """
 create or replace table hierarchy_edge as
 with recorded as (
@@ -23,15 +35,13 @@ with recorded as (
         and parent.customer_key = child.parent_key
     where child.parent_key is not null
 ), branch as (
-    select node, branch, place, case when uscc_reason in ('valid', 'pilot') then uscc end as uscc,
-        left(core, length(core) - length(branch)) as head
-    from record where branch <> ''
+    select node, branch, place, code, head from named where branch is not null
 ), own_office as (
-    select node, core as head, place, uscc
-    from record semi join branch on branch.head = record.core where coalesce(record.branch, '') = ''
+    select node, name as head, place, code
+    from named semi join branch on branch.head = named.name where named.branch is null
 ), by_code as (
     select branch.node, min(office.node), 'branch_code', 'carries the code of the office of its name; tail ' || any_value(branch)
-    from branch join own_office office on office.uscc = branch.uscc and office.head = branch.head group by branch.node
+    from branch join own_office office on office.code = branch.code and office.head = branch.head group by branch.node
 ), office as (
     select head, place, component, min(node) as node from own_office join customer_group using (node) group by all
 ), asked as (
@@ -50,14 +60,11 @@ with recorded as (
     select branch.node, owner, 'branch_name', 'bears the full name of its owner; tail ' || branch
     from branch join owned on owned.head = branch.head and owned.place is not distinct from branch.place
 ), head as (
-    select record.trade, min(record.node) as owner, count(distinct component) as heads
-    from record join customer_group using (node)
-    where record.is_group and coalesce(record.branch, '') = '' and record.industry in ('集团', '控股', '控股集团', '集团控股')
-    group by record.trade
+    select trade, min(node) as owner, count(distinct component) as heads
+    from named join customer_group using (node) where leads and branch is null group by trade
 ), by_trade as (
-    select record.node, head.owner, 'name', 'bears the trade name of the group'
-    from record join head using (trade)
-    where heads = 1 and coalesce(record.branch, '') = '' and not record.is_group and record.industry <> ''
+    select named.node, head.owner, 'name', 'bears the trade name of the group'
+    from named join head using (trade) where heads = 1 and branch is null and trades
 ), every as (
     select * from recorded union all select * from by_code union all select * from by_name union all select * from by_trade
 )
@@ -67,7 +74,12 @@ where below.component <> above.component
 """
 
 
+def take_names(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes `named`, what is looked at of each of `record`."""
+    connection.execute(_NAMED)
+
+
 def find_belonging(connection: duckdb.DuckDBPyConnection) -> None:
-    """Makes `hierarchy_edge` (`child, parent` nodes, `kind`, `evidence`) from `record`, `reference_row` and `customer_group`.
+    """Makes `hierarchy_edge` (`child, parent` nodes, `kind`, `evidence`) from `named`, `reference_row` and `customer_group`.
     A branch whose full name is several customers' belongs to none of them by name."""
     connection.execute(_EDGES)

@@ -22,6 +22,8 @@ from store.duck import literal
 BATCH = 20_000
 # A process must be started, and imports its parent's main module anew; what so many values take to fold is well above that.
 WORTH_A_PROCESS = 300_000
+ANEW_ABOVE = 10
+"""Where what was added to a file is more than one part in so many of it, the file is made anew."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,12 @@ PHONES = Folding("phone_fold", ("phone varchar",), forms.fold_phones, personal=T
 CONTACTS = Folding("contact_fold", ("contact varchar",), forms.fold_contacts, personal=True)
 
 
-def fold_all(connection: duckdb.DuckDBPyConnection, wanted: Mapping[Folding, str], memory: Path | None = None) -> None:
+def fold_all(
+    connection: duckdb.DuckDBPyConnection, wanted: Mapping[Folding, str], memory: Path | None = None, *, touched: bool = False
+) -> None:
     """Makes the table of each folding for the texts its query gives (one column; NULL and repeats are left out). `memory`: a
-    folder that keeps what was folded from run to run; what these runs no longer meet is forgotten with the next."""
+    folder that keeps what was folded from run to run. What a run no longer meets is forgotten; where the texts are only those of
+    what was `touched`, what is new is added, and `forget` is to be called."""
     for folding, texts in wanted.items():
         connection.execute(
             f"create or replace table unfolded_{folding.table} as "
@@ -71,7 +76,8 @@ def fold_all(connection: duckdb.DuckDBPyConnection, wanted: Mapping[Folding, str
         for folding in wanted:
             _fold(connection, folding, pool)
             if memory and not folding.personal:
-                _remember(connection, folding, _file_of(memory, folding))
+                _keep(connection, folding, _file_of(memory, folding), touched=touched, new=bool(counts[folding]))
+            connection.execute(f"drop table unfolded_{folding.table}")
 
 
 def _fold(connection: duckdb.DuckDBPyConnection, folding: Folding, pool: ProcessPoolExecutor | None) -> None:
@@ -83,7 +89,6 @@ def _fold(connection: duckdb.DuckDBPyConnection, folding: Folding, pool: Process
         connection.execute(f"insert into {folding.table} select * from folded_batch")
         connection.unregister("folded_batch")
     reading.close()
-    connection.execute(f"drop table unfolded_{folding.table}")
 
 
 @cache
@@ -98,17 +103,24 @@ def _file_of(memory: Path, folding: Folding) -> Path:
     return memory / f"{folding.table}-{rules()}.parquet"
 
 
+def _keep(connection: duckdb.DuckDBPyConnection, folding: Folding, file: Path, *, touched: bool, new: bool) -> None:
+    if not touched:
+        _remember(connection, folding, file)
+    elif new:
+        _add(connection, folding, file)
+
+
 def _recall(connection: duckdb.DuckDBPyConnection, folding: Folding, file: Path) -> None:
-    if not file.exists():
+    if not (file.exists() or _later(file).exists()):
         return
     try:
         connection.execute(
-            f"insert into {folding.table} select kept.* from read_parquet({literal(file)}) kept "
-            f"semi join unfolded_{folding.table} using (text)"
+            f"insert into {folding.table} select kept.* from {_kept(file)} kept semi join unfolded_{folding.table} using (text)"
         )
     except duckdb.Error:
         # A file that cannot be read costs time, never a result.
         file.unlink(missing_ok=True)
+        _later(file).unlink(missing_ok=True)
         return
     connection.execute(
         f"create or replace table unfolded_{folding.table} as "
@@ -121,8 +133,39 @@ def _remember(connection: duckdb.DuckDBPyConnection, folding: Folding, file: Pat
     for other in file.parent.glob(f"{folding.table}-*.parquet"):
         if other != file:
             other.unlink(missing_ok=True)
+    _write(connection, f"from {folding.table}", file)
+
+
+def _add(connection: duckdb.DuckDBPyConnection, folding: Folding, file: Path) -> None:
+    """Keeps what was new beside the file, which is the greater by far."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    later = _later(file)
+    before = f"from read_parquet({literal(later)}) union all" if later.exists() else ""
+    _write(connection, f"{before} from {folding.table} semi join unfolded_{folding.table} using (text)", later)
+
+
+def forget(connection: duckdb.DuckDBPyConnection, wanted: Mapping[Folding, str], memory: Path) -> None:
+    """Where much was added since a folding's file was written, it is written anew, of the texts the query gives alone."""
+    for folding, texts in wanted.items():
+        file = _file_of(memory, folding)
+        if file.exists() and _later(file).exists() and _later(file).stat().st_size * ANEW_ABOVE > file.stat().st_size:
+            query = f"from {_kept(file)} semi join (select * from ({texts}) said(text)) using (text)"
+            _write(connection, query, file)
+            _later(file).unlink()
+
+
+def _later(file: Path) -> Path:
+    return file.with_name(f"{file.stem}-later.parquet")
+
+
+def _kept(file: Path) -> str:
+    files = [literal(each) for each in (file, _later(file)) if each.exists()]
+    return f"read_parquet([{', '.join(files)}])"
+
+
+def _write(connection: duckdb.DuckDBPyConnection, query: str, file: Path) -> None:
     draft = file.with_suffix(".tmp")
-    connection.execute(f"copy {folding.table} to {literal(draft)} (format parquet)")
+    connection.execute(f"copy ({query}) to {literal(draft)} (format parquet)")
     draft.replace(file)
 
 

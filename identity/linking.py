@@ -21,7 +21,7 @@ from typing import Protocol
 import duckdb
 
 from identity import blocking, contents
-from identity.belonging import find_belonging
+from identity.belonging import find_belonging, take_names
 from identity.clusters import decide_by_stewards, follow_weights
 from identity.components import components
 from identity.scoring import Scorer, score, score_in_duckdb
@@ -52,7 +52,18 @@ class ModelLinker:
         self._scorer = scorer
         self._memory = memory
 
+    @property
+    def settings(self) -> IdentitySettings:
+        return self._settings
+
     def link(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.link_by_facts(connection)
+        self.link_by_model(connection)
+        take_names(connection)
+        find_belonging(connection)
+
+    def link_by_facts(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Makes the groups of facts and stewards' decisions, and the keys by which the model seeks pairs of them."""
         settings = self._settings
         judge_codes(connection, settings)
         link_by_facts(connection, settings.rules)
@@ -60,10 +71,15 @@ class ModelLinker:
             decide_by_stewards(connection)
         if settings.rules.model:
             contents.make(connection, settings)
-            blocking.make(connection, settings)
-            score(connection, settings, self._scorer, memory=self._memory)
+            blocking.find_keys(connection)
+
+    def link_by_model(self, connection: duckdb.DuckDBPyConnection, touched: str | None = None) -> None:
+        """Makes `customer_group` and `scored_pair` of those groups. `touched`: see `identity.scoring.score`."""
+        settings = self._settings
+        if settings.rules.model:
+            blocking.pair_up(connection, settings)
+            score(connection, settings, self._scorer, memory=self._memory, touched=touched)
             follow_weights(connection, settings)
         else:
             connection.execute(_NOTHING_SCORED)
             components(connection, "node", "edge", "customer_group")
-        find_belonging(connection)

@@ -82,10 +82,10 @@ def _compare(connection: duckdb.DuckDBPyConnection) -> list[tuple[Versioned, Cha
     for versioned in _WHOLE:
         if versioned is HIERARCHY:
             standing.read_pairs(connection)
+        elif versioned is GOLDEN:
+            connection.execute("delete from golden_customer_current where customer_id in (select customer_id from settled)")
         elif versioned is not CROSSWALK:
             read_open(connection, versioned)
-        if versioned is GOLDEN:
-            connection.execute("delete from golden_customer_current where customer_id in (select customer_id from settled)")
         found.append((versioned, find_changes(connection, versioned, f"{versioned.name}_new")))
     connection.execute(
         "create or replace temp table moved_golden as "

@@ -4,7 +4,8 @@ smallest. What is common to many unrelated names (an agent's telephone, a busine
 | table | a row is |
 |---|---|
 | `name_fold`, `uscc_fold`, `org_fold`, … | one distinct text and its comparable form (`identity.folding`) |
-| `record` | one node: the parts of its name, its codes with their classes, how it is reached, `hash` of what is compared |
+| `reached` | one node: the beginning of its name, its telephone and its place of work, whoever shares them |
+| `record` | one node: the parts of its name, its codes with their classes, how it is reached |
 """
 
 from __future__ import annotations
@@ -75,15 +76,15 @@ qualify row_number() over (partition by node order by times desc, newest desc, {
 """
 _PLACE_OF_WORK = "street || '|' || coalesce(detail, '')"
 _REACHED = f"""
-create or replace temp table reached as
-select left(nullif(name.core, ''), 2) as head, nullif(phone.phone, '') as phone,
+create or replace table reached as
+select node, left(nullif(name.core, ''), 2) as head, nullif(phone.phone, '') as phone,
     nullif(address.street, '') || '|' || coalesce(address.detail, '') as place_of_work
 from described_once said
 left join name_fold name on name.text = said.name
 left join phone_fold phone on phone.text = said.phone
 left join address_fold address on address.text = said.address
 union all
-select left(core, 2), phone, {_PLACE_OF_WORK} from voted
+select node, left(core, 2), phone, {_PLACE_OF_WORK} from voted
 """
 _SHARED = """
 create or replace temp table shared_{column} as
@@ -110,10 +111,10 @@ left join shared_place_of_work shared_street on shared_street.value = raw.street
 """
 
 
-def make(connection: duckdb.DuckDBPyConnection, memory: Path | None = None) -> None:
+def make(connection: duckdb.DuckDBPyConnection, memory: Path | None = None, *, touched: bool = False) -> None:
     """Makes the tables above from `node` and `said`; and `folded_row`, the ways of those nodes that are described in several.
-    `memory`: see `identity.folding.fold_all`."""
-    folding.fold_all(connection, _TEXTS, memory)
+    `memory`, `touched`: see `identity.folding.fold_all`."""
+    folding.fold_all(connection, _TEXTS, memory, touched=touched)
     connection.execute(_DESCRIBED_TWICE)
     [(several,)] = connection.execute("select count(*) from described_twice").fetchall()
     # Where none is described in several ways, the joins need not be made ready.
@@ -127,7 +128,7 @@ def make(connection: duckdb.DuckDBPyConnection, memory: Path | None = None) -> N
     once = f"select {columns} from ({_FOLDED.format(said='described_once')})"
     connection.execute(_RECORD.format(described=f"{once} union all select {columns} from voted"))
     connection.execute(
-        "drop view described_once; drop table described_twice; drop table voted; drop table reached; drop table shared_phone; "
+        "drop view described_once; drop table described_twice; drop table voted; drop table shared_phone; "
         "drop table shared_place_of_work"
     )
 

@@ -9,14 +9,14 @@ from typing import Any
 import duckdb
 from sqlalchemy import Engine
 
-from identity import standing
+from identity import nights, standing
 from identity.decisions import read_decisions
 from identity.extract import IDENTITY_COLUMNS, Extract, open_extract
 from identity.linking import Linker, ModelLinker
 from identity.masterdata import Run, derive, write
 from identity.scoring import Scorer, score_in_duckdb
 from identity.settings import IdentitySettings, load_settings
-from identity.sources import prepare
+from identity.sources import describe, gather
 from identity.versions import alone
 
 MEMORY_LIMIT = "2GB"
@@ -26,7 +26,9 @@ MEMORY_LIMIT = "2GB"
 _OF_LINKING = (
     "said", "folded_row", "name_fold", "address_fold", "phone_fold", "contact_fold", "licence_fold", "taxpayer_fold", "record",
     "reference_row", "node_code", "node_key", "code_group", "org_group", "groups", "reference", "weighed", "followed", "tier",
-    "tier_group", "node_content", "content_first", "content_pair", "speaker", "candidate", "group_pair", "grown",
+    "tier_group", "node_content", "content_first", "content_pair", "speaker", "candidate", "group_pair", "grown", "speaker_key",
+    "block_key", "usable_key", "worn_key", "group_key", "reached", "token", "token_home", "circle_of", "pointer", "node_digest",
+    "named", "renumbered", "called", "staying", "key_met", "touched_content",
 )  # fmt: skip
 
 
@@ -72,9 +74,9 @@ def resolve(
     settings = settings or load_settings()
     connection = extract.connection
     connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
-    prepare(connection, memory)
+    gather(connection)
     read_decisions(connection, seq)
-    (linker or ModelLinker(settings, scorer=scorer, memory=memory)).link(connection)
+    keeps = _link(connection, linker or ModelLinker(settings, scorer=scorer, memory=memory), memory)
     _let_go(connection)
     with alone(engine, "identity") as store:
         derive(connection, settings.model, memory)
@@ -82,7 +84,19 @@ def resolve(
         summary = _summary(connection, write(store, connection, Run(seq, digest, settings.model)), digest)
     if memory:
         standing.remember(connection, memory)
+    if memory and keeps:
+        nights.remember(connection, memory, settings)
     return summary
+
+
+def _link(connection: duckdb.DuckDBPyConnection, linker: Linker, memory: Path | None) -> bool:
+    """Whether what was linked can be kept."""
+    if memory and isinstance(linker, ModelLinker) and linker.settings.rules.model:
+        nights.link(connection, linker, memory)
+        return True
+    describe(connection, memory)
+    linker.link(connection)
+    return False
 
 
 def _let_go(connection: duckdb.DuckDBPyConnection) -> None:

@@ -65,9 +65,11 @@ def score(
     scorer: Scorer = score_in_duckdb,
     *,
     memory: Path | None = None,
+    touched: str | None = None,
 ) -> None:
     """Makes `content_pair` (`content_l, content_r, weight`) from `candidate` and `node_content`. `memory`: a folder in which
-    weights are kept from run to run; what it does not know is scored and added to it."""
+    weights are kept from run to run; what it does not know is scored and added to it. `touched`: a table of the only contents
+    (`content`) whose pairs are asked for; those of others stay in the memory as they are."""
     connection.execute(_WANTED)
     known = _file_of(memory, settings) if memory else None
     _recall(connection, known)
@@ -75,7 +77,7 @@ def score(
     scorer(connection, settings)
     connection.execute(_ANSWERED)
     if known:
-        _remember(connection, known)
+        _remember(connection, known, touched)
     connection.execute("drop table wanted; drop table known; drop table asked; drop table weighed")
 
 
@@ -90,7 +92,8 @@ _ASKED = "create or replace table asked as from wanted anti join known using (co
 _ANSWERED = """
 create or replace table content_pair as from known union all by name select content_l, content_r, weight from weighed
 """
-_REMEMBERED = "copy content_pair to {file} (format parquet)"
+_REMEMBERED = "copy (from content_pair {others}) to {file} (format parquet)"
+_OTHERS = "union all from read_parquet({kept}) anti join {touched} touched on touched.content = content_l"
 
 
 def _file_of(memory: Path, settings: IdentitySettings) -> Path:
@@ -119,14 +122,15 @@ def _recall(connection: duckdb.DuckDBPyConnection, file: Path | None) -> None:
     connection.execute(_NOTHING_KNOWN)
 
 
-def _remember(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+def _remember(connection: duckdb.DuckDBPyConnection, file: Path, touched: str | None) -> None:
     """Only what this night used is kept: the store grows with the population, not with the nights."""
     file.parent.mkdir(parents=True, exist_ok=True)
     for other in file.parent.glob("weights-*.parquet"):
         if other != file:
             other.unlink(missing_ok=True)
     draft = file.with_suffix(".tmp")
-    connection.execute(_REMEMBERED.format(file=literal(draft)))
+    others = _OTHERS.format(kept=literal(file), touched=touched) if touched and file.exists() else ""
+    connection.execute(_REMEMBERED.format(file=literal(draft), others=others))
     draft.replace(file)
 
 

@@ -65,14 +65,14 @@ _ROW = ("entity", "system", "province", "customer_key", "source_key", "source_ve
 
 
 def find(connection: duckdb.DuckDBPyConnection, memory: Path | None) -> None:
-    """Makes `settled` (`component, customer_id`): the groups whose golden record the store holds already; none without a
-    `memory`. With one, also `golden_input` (each group's digest) and `golden_customer_current`, for `remember`."""
+    """Makes `golden_customer_current`, what the store holds, and `settled` (`component, customer_id`): the groups whose golden
+    record is among it already; none without a `memory`. With one, also `golden_input` (each group's digest), for `remember`."""
+    versions.read_open(connection, golden.GOLDEN)
     connection.execute(_NONE)
     if memory is None:
         return
     columns = (*_ROW, *(name for name in GOLDEN_ATTRIBUTES if name not in golden.DERIVED))
     connection.execute(_INPUTS.format(columns=", ".join(dict.fromkeys(columns))))
-    versions.read_open(connection, golden.GOLDEN)
     file = _file_of(memory)
     if not file.exists():
         return

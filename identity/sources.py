@@ -54,13 +54,13 @@ _SAID = """
 create or replace table said as
 select node, customer_name as name, short_name, uscc, org_code, licence_no, null::varchar as taxpayer_id, address, phone,
     null::varchar as contact, count(*) as times, max(source_version) as newest
-from source_row where node is not null
+from {rows} where node is not null
 group by all
 """
 _REFERENCE_ROWS = """
 create or replace table reference_row as
 select node, entity, system, province, account_no, product_id_crm, customer_id_crm, group_id_group, parent_key
-from source_row
+from {rows}
 where node is not null and coalesce(account_no, product_id_crm, customer_id_crm, group_id_group, parent_key) is not null
 """
 _PAYERS = """
@@ -92,8 +92,26 @@ select 'no_customer_number', system, province, null, entity || ' ' || source_key
 def prepare(connection: duckdb.DuckDBPyConnection, memory: Path | None = None) -> None:
     """Makes the tables above, and those of `identity.records`, from the entities in schema `core`. `memory`: a folder that
     keeps from run to run what need not be computed again."""
-    for statement in (
-        _NODES, _SOURCE_ROWS, _SAID, _REFERENCE_ROWS, _PAYERS, _HOLDERS, DECISIONS, SIGNALS, _UNNUMBERED,
-    ):  # fmt: skip
+    gather(connection)
+    describe(connection, memory)
+
+
+def gather(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes `node`, `source_row`, `payer`, `holder` and an empty `decision` from the entities in schema `core`."""
+    for statement in (_NODES, _SOURCE_ROWS, _PAYERS, _HOLDERS, DECISIONS):
         connection.execute(statement)
-    records.make(connection, memory)
+
+
+def describe(connection: duckdb.DuckDBPyConnection, memory: Path | None = None, *, touched: bool = False) -> None:
+    """Makes the other tables from those of `gather`. `touched`: `node` holds only some of the nodes, and they are described."""
+    rows = "(from source_row semi join node using (node))" if touched else "source_row"
+    connection.execute(_SAID.format(rows=rows))
+    refer(connection, rows)
+    for statement in (SIGNALS, _UNNUMBERED):
+        connection.execute(statement)
+    records.make(connection, memory, touched=touched)
+
+
+def refer(connection: duckdb.DuckDBPyConnection, rows: str = "source_row") -> None:
+    """Makes `reference_row` of some of the rows."""
+    connection.execute(_REFERENCE_ROWS.format(rows=rows))

@@ -27,8 +27,9 @@ create or replace table node_code as
 select node, 'uscc' as kind, uscc as code from record where uscc_reason in ('valid', 'pilot')
 union all
 select node, 'org_code', case when org_reason = 'valid' then org_code else taxpayer_org end from record
-where org_reason = 'valid' or taxpayer_org is not null;
-
+where org_reason = 'valid' or taxpayer_org is not null
+"""
+_SEVERAL_CODES = """
 insert into signal
 with several as (
     select node, 'uscc' as kind, count(distinct uscc) as codes from folded_row
@@ -116,21 +117,34 @@ left join counted using (kind, code)
 left join (select kind, code, max(tails) as tails from of_instance group by all) here using (kind, code)
 left join code_heads using (kind, code)
 left join firms using (kind, code)
-left join spoken_against using (kind, code);
-
-insert into signal
-select trust || '_code', null, null, null, kind || ' ' || code || ' carried by ' || nodes from code_trust where trust <> 'firm';
+left join spoken_against using (kind, code)
 """
+_DOUBTED = """
+insert into signal
+select trust || '_code', null, null, null, kind || ' ' || code || ' carried by ' || nodes from {codes} where trust <> 'firm'
+"""
+
+
+def find_codes(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes `node_code` (`node, kind, code`), the valid codes that records carry, from `record`."""
+    connection.execute(_NODE_CODES)
 
 
 def judge_codes(connection: duckdb.DuckDBPyConnection, settings: IdentitySettings) -> None:
     """Makes `node_code` (`node, kind, code`) and `code_trust` (`kind, code, nodes, trust`) from `record`; adds to `signal`."""
-    connection.execute(_NODE_CODES)
+    find_codes(connection)
+    connection.execute(_SEVERAL_CODES)
     connection.execute(_BEARERS)
     connection.execute(_REFERRED)
     components(connection, "bearer", _ONE_FIRM, "bearer_group")
     connection.execute(_TRUST.format(strangers=settings.limits.strangers, looked_at=LOOKED_AT))
+    signal_doubted(connection)
     connection.execute(
         "drop table code_seen; drop table code_usage; drop table code_heads; drop table bearer; drop table bearer_pair; "
         "drop table bearer_group; drop table bearer_reference"
     )
+
+
+def signal_doubted(connection: duckdb.DuckDBPyConnection, codes: str = "code_trust") -> None:
+    """Adds the codes that are not one firm's to `signal`."""
+    connection.execute(_DOUBTED.format(codes=codes))

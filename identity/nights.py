@@ -1,0 +1,365 @@
+"""A night's linking: only circles (`identity.circles`) that something touched are linked again, the others are taken over.
+
+A run keeps what it linked, circle by circle. The next one finds the nodes of which something else is said, calls their circles
+and those they now reach into, and links these nodes by the same statements, which then find fewer of them. It goes on calling
+until nothing outside has to do with what is inside; above a third of all, everything is linked.
+
+What is kept stands under the name of the store's last run, of the settings, and of the source of this package. Beside any other
+it counts for nothing; losing it costs time, never a result. It holds names and codes, keys and numbers: of a telephone, an
+address, a contact only numbers that nobody makes without the store.
+
+| file | a row is |
+|---|---|
+| `node` | one source customer: a digest of what is said of it, its content, its customer (`component`), its circle |
+| `token` | something that a circle's nodes bear: `token, circle` |
+| `key` | a key by which pairs are sought: `key, circle, free, speakers`, one row a group that has it |
+| `edge`, `scored_pair` | as `identity.linking` makes them |
+| `named` | as `identity.belonging` makes it |
+| `noted` | a signal of a node: `node, kind, detail` |
+| `doubted` | a code that is not one firm's, and one of its bearers: `node, kind, code, nodes, trust` |
+| `crowd` | as `identity.blocking` makes it |
+| `decision` | as `identity.sources` tells |
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import shutil
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import duckdb
+
+from identity import blocking, circles, folding, trust
+from identity.belonging import find_belonging, take_names
+from identity.extract import read_store
+from identity.linking import ModelLinker
+from identity.settings import IdentitySettings
+from identity.sources import describe, refer
+from store.duck import literal
+
+_Seal = Callable[[str], str]
+"""Of a column of tokens, the SQL of what is kept of it."""
+
+# Of all records, those texts whose comparable forms are read after linking, and those of which they are kept.
+_READ_LATER = {
+    folding.USCCS: "select uscc from source_row where node is not null",
+    folding.ORG_CODES: "select org_code from source_row where node is not null",
+}
+_SAID = {
+    folding.NAMES: "select customer_name from source_row union all select short_name from source_row",
+    folding.LICENCES: "select licence_no from source_row",
+}
+
+WORTH_IT = 3
+"""Where more than one in so many nodes would have to be linked again, all are."""
+
+_FILES = ("node", "token", "key", "edge", "scored_pair", "named", "noted", "doubted", "crowd", "decision")
+_DRAFT = "linking"
+_FORMAT = "format parquet, compression lz4_raw, dictionary_size_limit 1000"
+
+# Everything that linking reads of a source customer, but its key.
+_DIGESTS = """
+create or replace table node_digest as
+with told as (
+    select node, hash(source_version, customer_name, short_name, uscc, org_code, licence_no, address, phone, parent_key,
+        customer_id_crm, group_id_group, account_no, product_id_crm) as said
+    from source_row where node is not null
+    union all
+    select node, hash('payer', row.account_no, payer.customer_key)
+    from source_row row join payer using (province, account_no) where node is not null and entity = 'account'
+    union all
+    select node, hash('holder', row.product_id_crm, holder.customer_key)
+    from source_row row join holder using (province, product_id_crm) where node is not null and entity = 'product_order'
+)
+select node, sum(said) as digest from told group by node
+"""
+# Tonight's nodes beside those kept, which are numbered as they were.
+_KNOWN = """
+create or replace table renumbered as
+select kept.node as was, kept.circle, now.node, coalesce(kept.digest = now.digest, false) as same
+from (from every_node join node_digest using (node)) now full join kept_node kept using (system, province, customer_key)
+"""
+_CALLED = """
+create or replace table called as
+with decided as (
+    (from decision except from kept_decision) union (from kept_decision except from decision)
+), concerned as (
+    select a_system as system, a_province as province, a_key as customer_key from decided
+    union select b_system, b_province, b_key from decided
+)
+select circle from renumbered where not same and circle is not null
+union
+select circle from concerned join kept_node using (system, province, customer_key)
+"""
+_CHANGED = "select node from renumbered where node is not null and not same"
+_INSIDE = """
+select node from renumbered where was is null
+union all select node from renumbered semi join called using (circle) where node is not null
+"""
+# Who bears the same outside, and to whom those inside now refer.
+_REACHED_BY_TOKENS = f"""
+insert into called
+select circle from kept_token semi join (
+    select {{sealed}} as token from token union select {circles.NAME} from node
+) inside using (token) anti join called using (circle)
+union
+select circle from pointer join every_node target using (system, province, customer_key)
+join renumbered on renumbered.node = target.node anti join called using (circle) where circle is not null
+"""
+# Of the keys that those inside have, or had: by whom each was and is used. Where pairs are sought by it tonight, or were last
+# night, everybody who has it belongs inside.
+_KEYS_MET = """
+create or replace table key_met as
+with inside as (
+    select {sealed} as key, free, speakers from group_key
+), before as (
+    select key, free, speakers from kept_key semi join called using (circle)
+), asked as (
+    select key from inside union select key from before
+), outside as (
+    select key, free, speakers from kept_key anti join called using (circle) semi join asked using (key)
+), counted as (
+    select key, count(*) filter (place <> 'inside') as groups_before, sum(speakers) filter (place <> 'inside') as speakers_before,
+        coalesce(bool_or(free) filter (place <> 'inside'), false) as live_before,
+        count(*) filter (place <> 'before') as groups_now, sum(speakers) filter (place <> 'before') as speakers_now,
+        coalesce(bool_or(free) filter (place <> 'before'), false) as live_now
+    from (
+        select *, 'inside' as place from inside
+        union all select *, 'before' from before
+        union all select *, 'outside' from outside
+    ) group by key having bool_or(place = 'outside')
+)
+select key, live_before and {usable_before} as used_before, live_now and {usable_now} as used_now from counted
+"""
+_REACHED_BY_KEYS = """
+insert into called
+select distinct circle from kept_key semi join (from key_met where used_before or used_now) used using (key)
+anti join called using (circle)
+"""
+_WORN = """
+insert into worn_key
+select distinct group_key.key from group_key join key_met on key_met.key = {sealed} where not used_now
+"""
+_TOUCHED_CONTENTS = """
+create or replace table touched_content as
+select content from kept_node semi join called using (circle) union select content from node_content
+"""
+# What was linked.
+_LINKED = {
+    "node": """
+        select node, system, province, customer_key, digest, content, circle_of.component as circle, customer_group.component
+        from node join node_digest using (node) join node_content using (node) join customer_group using (node)
+        join circle_of on circle_of.node = customer_group.component""",
+    "token": """
+        select token, personal, component as circle from token_home join circle_of on circle_of.node = home""",
+    "key": """
+        select key, personal, circle_of.component as circle, free, speakers
+        from group_key join customer_group on customer_group.node = tier_group
+        join circle_of on circle_of.node = customer_group.component""",
+    "noted": "select node, kind, detail from signal join node using (system, province, customer_key)",
+    "doubted": """
+        select min(node) as node, kind, code, any_value(nodes) as nodes, any_value(trust) as trust
+        from code_trust join node_code using (kind, code) where trust <> 'firm' group by kind, code""",
+    "crowd": "from crowd",
+}
+# The nodes that are taken over, by their number as it was and is.
+_STAYING = """
+create or replace table staying as
+select was, node from renumbered anti join called using (circle) where was is not null and node is not null
+"""
+# What is taken over.
+_KEPT = {
+    "node": """
+        select staying.node, system, province, customer_key, digest, content, round.node as circle, head.node as component
+        from kept_node kept join staying on was = kept.node join staying round on round.was = kept.circle
+        join staying head on head.was = kept.component""",
+    "token": "select token, false, node from kept_token join staying on was = circle",
+    "key": "select key, false, node, free, speakers from kept_key join staying on was = circle",
+    "named": "select staying.node, kept.* exclude (node) from kept_named kept join staying on was = kept.node",
+    "noted": "select staying.node, kind, detail from kept_noted kept join staying on was = kept.node",
+    "doubted": "select staying.node, kept.* exclude (node) from kept_doubted kept join staying on was = kept.node",
+    "crowd": "select staying.node, kept.* exclude (node) from kept_crowd kept join staying on was = kept.node",
+    "edge": """
+        select one.node, other.node, kept.* exclude (a, b)
+        from kept_edge kept join staying one on one.was = a join staying other on other.was = b""",
+    "scored_pair": """
+        select one.node, other.node, kept.* exclude (a, b)
+        from kept_scored_pair kept join staying one on one.was = a join staying other on other.was = b""",
+}
+_FIRST_RUN = "select extract, ran_at::text as ran_at from hub.identity_run order by seq limit 1"
+_LAST_RUN = "select seq, data_seq, extract, ran_at::text as ran_at from hub.identity_run order by seq desc limit 1"
+
+
+def link(connection: duckdb.DuckDBPyConnection, linker: ModelLinker, memory: Path) -> None:
+    """Makes what `identity.sources.describe` and the linker make, from the tables of `identity.sources.gather`: by what the
+    memory keeps of the last run, where that serves. Leaves `linked_token` and `linked_key` for `remember`."""
+    connection.execute(_DIGESTS)
+    if not _linked_in_part(connection, linker, memory):
+        describe(connection, memory)
+        linker.link_by_facts(connection)
+        _find_tokens(connection)
+        linker.link_by_model(connection)
+        take_names(connection)
+        _note_what_was_linked(connection)
+        find_belonging(connection)
+    _write_draft(connection, memory)
+
+
+def _linked_in_part(connection: duckdb.DuckDBPyConnection, linker: ModelLinker, memory: Path) -> bool:
+    """Links what something touched, and takes over the rest; False where all is to be linked."""
+    kept = _folder_of(connection, memory, linker.settings)
+    salt = _salt(connection)
+    if not kept.exists() or salt is None:
+        return False
+    connection.execute("alter table node rename to every_node")
+    try:
+        if _link_inside(connection, linker, memory, kept, _sealed(salt)):
+            take_names(connection)
+            _note_what_was_linked(connection)
+            connection.execute("create or replace table node as from every_node")
+            _take_over(connection, memory)
+            return True
+    except duckdb.Error:
+        # A memory that cannot be read costs time, never a result.
+        logging.getLogger(__name__).warning("what the last run linked cannot be read: everything is linked again")
+        shutil.rmtree(kept, ignore_errors=True)
+    finally:
+        connection.execute("create or replace table node as from every_node; drop table every_node")
+        for name in _FILES:
+            connection.execute(f"drop view if exists kept_{name}")
+    return False
+
+
+def _link_inside(connection: duckdb.DuckDBPyConnection, linker: ModelLinker, memory: Path, kept: Path, seal: _Seal) -> bool:
+    for name in _FILES:
+        connection.execute(f"create or replace temp view kept_{name} as from read_parquet({literal(kept / name)})")
+    connection.execute(_KNOWN)
+    connection.execute(_CALLED)
+    if not _enter(connection, _CHANGED):
+        return False
+    describe(connection, memory, touched=True)
+    trust.find_codes(connection)
+    circles.find_tokens(connection, with_contents=False)
+    connection.execute(_REACHED_BY_TOKENS.format(sealed=seal("token")))
+    while _enter(connection, _INSIDE):
+        describe(connection, memory, touched=True)
+        linker.link_by_facts(connection)
+        _find_tokens(connection)
+        if not _call_further(connection, linker.settings, seal):
+            connection.execute(_WORN.format(sealed=seal("group_key.key")))
+            connection.execute(_TOUCHED_CONTENTS)
+            linker.link_by_model(connection, "touched_content")
+            return True
+    return False
+
+
+def _enter(connection: duckdb.DuckDBPyConnection, nodes: str) -> bool:
+    """Makes `node` of those nodes alone; False where they are too many to be worth it."""
+    connection.execute(f"create or replace table node as from every_node semi join ({nodes}) chosen using (node)")
+    [(inside, every)] = connection.execute("select (select count(*) from node), (select count(*) from every_node)").fetchall()
+    return bool(inside * WORTH_IT <= every)
+
+
+def _find_tokens(connection: duckdb.DuckDBPyConnection) -> None:
+    circles.find_tokens(connection, with_contents=True)
+    blocking.list_keys(connection)
+
+
+def _call_further(connection: duckdb.DuckDBPyConnection, settings: IdentitySettings, seal: _Seal) -> bool:
+    """Calls the circles in that those inside have to do with; whether there were any."""
+    before = _count(connection, "called")
+    connection.execute(_REACHED_BY_TOKENS.format(sealed=seal("token")))
+    used = {f"usable_{when}": blocking.usable(settings, f"groups_{when}", f"speakers_{when}") for when in ("before", "now")}
+    connection.execute(_KEYS_MET.format(sealed=seal("key"), **used))
+    connection.execute(_REACHED_BY_KEYS)
+    return _count(connection, "called") > before
+
+
+def _note_what_was_linked(connection: duckdb.DuckDBPyConnection) -> None:
+    circles.draw(connection)
+    for name, query in _LINKED.items():
+        connection.execute(f"create or replace table linked_{name} as {query}")
+
+
+def _take_over(connection: duckdb.DuckDBPyConnection, memory: Path) -> None:
+    """Adds to what was linked all that was not, as the last run left it."""
+    connection.execute(_STAYING)
+    connection.execute(f"insert into signal select kind, system, province, customer_key, detail "
+                       f"from ({_KEPT['noted']}) join node using (node)")  # fmt: skip
+    trust.signal_doubted(connection, f"({_KEPT['doubted']})")
+    connection.execute(f"insert into code_trust by name select kind, code, nodes, trust from ({_KEPT['doubted']})")
+    blocking.signal_crowds(connection, f"({_KEPT['crowd']})")
+    for name in _LINKED:
+        connection.execute(f"insert into linked_{name} {_KEPT[name]}")
+    for name in ("edge", "scored_pair", "named"):
+        connection.execute(f"insert into {name} {_KEPT[name]}")
+    connection.execute("create or replace table customer_group as select node, component from linked_node")
+    refer(connection)
+    find_belonging(connection)
+    folding.fold_all(connection, _READ_LATER, memory)
+    folding.forget(connection, _SAID, memory)
+
+
+def _write_draft(connection: duckdb.DuckDBPyConnection, memory: Path) -> None:
+    """Writes what needs no seal, and lets go of it."""
+    draft = memory / _DRAFT
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    queries = {name: f"from linked_{name}" for name in ("node", "noted", "doubted", "crowd")}
+    queries |= {name: f"from {name}" for name in ("edge", "scored_pair", "named", "decision")}
+    for name, query in queries.items():
+        connection.execute(f"copy ({query}) to {literal(draft / name)} ({_FORMAT})")
+    for name in ("node", "noted", "doubted", "crowd"):
+        connection.execute(f"drop table if exists linked_{name}")
+
+
+def remember(connection: duckdb.DuckDBPyConnection, memory: Path, settings: IdentitySettings) -> None:
+    """Keeps what was linked under the name of the store's last run: to be called once that is written for good."""
+    salt = _salt(connection)
+    if salt is None:
+        return
+    draft, file = memory / _DRAFT, _folder_of(connection, memory, settings)
+    seal = _sealed(salt)
+    connection.execute(
+        f"copy (select {seal('token')} as token, circle from linked_token) to {literal(draft / 'token')} ({_FORMAT}); "
+        f"copy (select {seal('key')} as key, circle, free, speakers from linked_key) to {literal(draft / 'key')} ({_FORMAT})"
+    )
+    connection.execute("drop table linked_token; drop table linked_key")
+    for other in memory.glob("linked-*"):
+        shutil.rmtree(other)
+    draft.rename(file)
+
+
+def _folder_of(connection: duckdb.DuckDBPyConnection, memory: Path, settings: IdentitySettings) -> Path:
+    said = f"{_told(connection, _LAST_RUN)}{settings.model_dump_json()}{_source()}{duckdb.__version__}"
+    return memory / f"linked-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
+
+
+def _salt(connection: duckdb.DuckDBPyConnection) -> str | None:
+    """What only the store knows, and knows on every night; None before its first run."""
+    first = _told(connection, _FIRST_RUN)
+    return hashlib.sha256(str(first).encode()).hexdigest() if first else None
+
+
+def _sealed(salt: str) -> _Seal:
+    return lambda token: f"case when personal then md5_number_lower('{salt}' || {token}::varchar) else {token} end"
+
+
+def _told(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[object, ...] | None:
+    read_store(connection, "told_by_store", query)
+    return connection.execute("from told_by_store").fetchone()
+
+
+@cache
+def _source() -> str:
+    """What tells one state of the rules from another: the source of this package and what it reads."""
+    files = sorted(file for file in Path(__file__).parent.rglob("*") if file.suffix in {".py", ".json", ".csv", ".toml"})
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    row = connection.execute(f"select count(*) from {table}").fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,233 @@
+"""Only what something touched is linked again, and the end is the same: random nights against linking everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import duckdb
+import pytest
+from nightly import Nightly
+from scene import crosswalk
+from sqlalchemy import Engine, create_engine, text
+
+from hub.errors import NotAllowed
+from identity import folding, nights
+from identity.decisions import Record, Verdict, decide_pair, set_value, undo
+from identity.linking import ModelLinker
+from identity.resolve import resolve
+from identity.settings import IdentitySettings, load_settings
+from identity.sources import describe, gather
+
+# So low that a small clientele goes above them, and comes back.
+TIGHT = load_settings().model_copy(
+    update={"limits": load_settings().limits.model_copy(update={"block": 4, "alike": 3, "strangers": 3})}
+)
+LEFT = (
+    "select a, b, rule, value from edge",
+    "select node, component from customer_group",
+    "select least(a, b), greatest(a, b), round(weight, 9), band, why from scored_pair",
+    "select child, parent, kind, evidence from hierarchy_edge",
+    "select kind, code, nodes, trust from code_trust where trust <> 'firm'",
+    "select * from signal",
+    "select node, system, province, customer_key from node",
+    "select * from uscc_fold",
+    "select * from org_fold",
+)
+DERIVED = (
+    "crosswalk", "identity_event", "customer_hierarchy", "review_pair", "identity_signal", "golden_customer", "golden_provenance",
+)  # fmt: skip
+Left = dict[str, list[tuple[object, ...]]]
+
+
+def by_rule_of_thumb(connection: duckdb.DuckDBPyConnection, settings: IdentitySettings) -> None:
+    """A scorer that takes no time to make ready, and gives weights on both sides of every threshold."""
+    del settings
+    connection.execute("""
+        create or replace table weighed as
+        select content_l, content_r, (case when l.core = r.core then 5.0 else 0.0 end)
+            + (case when l.phone = r.phone then 4.0 else -1.0 end) + (case when l.street = r.street then 3.0 else 0.0 end)
+            + (case when left(l.core, 2) = left(r.core, 2) then 0.5 else -3.0 end) as weight
+        from asked join content l on l.content = content_l join content r on r.content = content_r
+    """)
+
+
+@dataclass
+class Nights:
+    """The same nights, once with a memory and once without. `inside`: how many of how many were linked again."""
+
+    memory: Path
+    settings: IdentitySettings = TIGHT
+    inside: list[tuple[int, int]] = field(default_factory=list)
+
+    def linked(self, world: Nightly, *, kept: bool) -> Left:
+        connection = duckdb.connect(config={"threads": 1})
+        connection.execute("set TimeZone = 'Asia/Shanghai'")
+        world.into_duck(connection)
+        gather(connection)
+        world.decide(connection)
+        linker = ModelLinker(self.settings, scorer=by_rule_of_thumb, memory=self.memory if kept else None)
+        if kept:
+            nights.link(connection, linker, self.memory)
+            nights.remember(connection, self.memory, self.settings)
+            self.inside += connection.execute(
+                "select (select count(distinct node) from said), (select count(*) from node)"
+            ).fetchall()
+        else:
+            describe(connection)
+            linker.link(connection)
+        left = {query: sorted(connection.execute(query).fetchall(), key=str) for query in LEFT}
+        connection.close()
+        return left
+
+
+@pytest.fixture(autouse=True)
+def one_run_of_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nights, "_told", lambda *_: ("one run",))
+    monkeypatch.setattr(nights, "WORTH_IT", 1)
+
+
+@pytest.fixture
+def played(tmp_path: Path) -> Nights:
+    return Nights(tmp_path / "memory")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_nights_end_as_linking_everything_does(played: Nights, seed: int) -> None:
+    world = Nightly(Random(seed))
+    world.begin()
+    for _ in range(8):
+        assert played.linked(world, kept=True) == played.linked(world, kept=False)
+        world.night()
+    assert sum(inside < every / 2 for inside, every in played.inside) >= 4
+
+
+@pytest.mark.parametrize("file", nights._FILES)
+def test_what_was_kept_and_cannot_be_read_costs_time_alone(played: Nights, file: str) -> None:
+    world = Nightly(Random(1))
+    world.begin()
+    played.linked(world, kept=True)
+    [folder] = played.memory.glob("linked-*")
+    (folder / file).write_bytes(b"not parquet")
+    world.night()
+    assert played.linked(world, kept=True) == played.linked(world, kept=False)
+    assert played.inside[1][0] == played.inside[1][1]
+
+
+def test_what_other_settings_linked_is_not_taken_over(played: Nights) -> None:
+    world = Nightly(Random(2))
+    world.begin()
+    played.linked(world, kept=True)
+    played.settings = load_settings()
+    assert played.linked(world, kept=True) == played.linked(world, kept=False)
+    assert played.inside[1][0] == played.inside[1][1]
+
+
+def test_above_a_third_of_the_records_all_are_linked(played: Nights, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nights, "WORTH_IT", 3)
+    world = Nightly(Random(3))
+    world.begin()
+    played.linked(world, kept=True)
+    for place, row in list(world.scene.rows.items())[::2]:
+        world.scene.rows[place] = {**row, "uscc": None}
+    assert played.linked(world, kept=True) == played.linked(world, kept=False)
+    assert played.inside[1][0] == played.inside[1][1]
+
+
+def test_nothing_is_kept_by_which_a_telephone_could_be_tried(played: Nights) -> None:
+    world = Nightly(Random(4))
+    world.begin()
+    played.linked(world, kept=True)
+    [folder] = played.memory.glob("linked-*")
+    phones = {row.get("phone") or row.get("contact_phone") for row in world.scene.rows.values()} - {None}
+    with duckdb.connect() as connection:
+        for file, told in (("token", "hash('phone', ?)"), ("key", "hash('p' || ?)")):
+            kept = f"(select {file} from read_parquet('{folder / file}'))"
+            for phone in phones:
+                assert connection.execute(f"select {told} in {kept}", [phone]).fetchone() == (False,)
+
+
+def test_what_was_folded_later_is_recalled_and_in_the_end_forgotten(duck: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    def folded(*names: str, touched: bool = True) -> set[str]:
+        texts = " union all ".join(f"select '{name}'" for name in names)
+        folding.fold_all(duck, {folding.NAMES: texts}, tmp_path, touched=touched)
+        files = sorted(file.name for file in tmp_path.iterdir())
+        assert len(files) <= 2
+        return {
+            row[0]
+            for row in duck.execute(f"select text from read_parquet({[str(tmp_path / file) for file in files]})").fetchall()
+        }
+
+    assert folded("华恒科技", touched=False) == {"华恒科技"}
+    assert folded("永昌医药", "华恒科技") == {"华恒科技", "永昌医药"}
+    assert folded("云帆物流") == {"华恒科技", "永昌医药", "云帆物流"}
+    folding.forget(duck, {folding.NAMES: "select '云帆物流'"}, tmp_path)
+    assert folded("云帆物流") == {"云帆物流"}
+
+
+def a_steward_decides(random: Random, engines: list[Engine]) -> None:
+    """The same on every store, where the same is there."""
+    chosen = random.random()
+    records = sorted(crosswalk(engines[0]))
+    one, other = sorted(random.sample(records, 2))
+    verdict = random.choice((Verdict.SAME, Verdict.DIFFERENT))
+    for engine in engines:
+        if chosen < 0.4:
+            with suppress(NotAllowed):
+                decide_pair(engine, Record.parse(one), Record.parse(other), verdict, by="lin", reason="visited")
+        elif chosen < 0.6:
+            with suppress(NotAllowed):
+                set_value(engine, crosswalk(engine)[one], "industry", "energy", by="lin", reason="visited")
+        else:
+            with engine.connect() as store:
+                standing = store.execute(
+                    text("select min(decision_id) from hub.steward_decision where withdrawn_at is null")
+                ).scalar()
+            if standing:
+                undo(engine, int(standing), by="lin", reason="left")
+
+
+@pytest.mark.postgres
+def test_nights_with_a_memory_write_what_nights_without_one_write(
+    new_database: Callable[[str], str], store_template: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(nights, "WORTH_IT", 1)
+    random = Random(7)
+    world = Nightly(random)
+    world.begin()
+    engines = [create_engine(new_database(store_template)) for _ in range(2)]
+    in_part: list[bool] = []
+    linked_in_part = nights._linked_in_part
+    monkeypatch.setattr(nights, "_linked_in_part", lambda *given: in_part.append(linked_in_part(*given)) or in_part[-1])
+    for _ in range(9):
+        [seq, same] = [world.scene.into_store(engine) for engine in engines]
+        assert same == seq
+        resolve(engines[0], seq, settings=TIGHT, memory=tmp_path)
+        resolve(engines[1], seq, settings=TIGHT)
+        with_memory, without = map(written, engines)
+        assert with_memory == without
+        a_steward_decides(random, engines)
+        world.night()
+    assert all(with_memory.values())
+    assert in_part == [False, *[True] * 8]
+    for engine in engines:
+        engine.dispose()
+
+
+def written(engine: Engine) -> dict[str, list[str]]:
+    """Everything that a run writes, but when it ran."""
+    said = dict.fromkeys(DERIVED, "t::text") | {"identity_run": "(to_jsonb(t) - 'ran_at')::text"}
+    with engine.connect() as store:
+        return {
+            table: [
+                str(row[0])
+                for row in store.execute(
+                    text(f"select {row} from {'hub' if table == 'identity_run' else 'core'}.{table} t order by 1")
+                )
+            ]
+            for table, row in said.items()
+        }
