@@ -105,6 +105,68 @@ def test_random_nights_end_as_linking_everything_does(played: Nights, seed: int)
     assert sum(inside < every / 2 for inside, every in played.inside) >= 4
 
 
+def said(name: str, phone: str | None = None, **other: str) -> dict[str, str | None]:
+    return {"name": name, "uscc": None, "phone": phone, **other}
+
+
+CENTRE = "广州市天河路901号"
+HUA = "广州华恒科技有限公司"
+# What couples firms that share no key by which pairs are sought: what is said on one night, and what is otherwise on the next.
+COUPLED = {
+    "a place that too many named, until one left": (
+        {"1": said(HUA, address=CENTRE), "2": said("华恒科技", address=CENTRE), "3": said("永昌贸易有限公司", address=CENTRE),
+         "4": said("鹭江医药有限公司", address=CENTRE), "5": said("云帆物流有限公司", address=CENTRE)},
+        {"5": said("云帆物流有限公司")},
+    ),
+    "another first of many who say the same": (
+        {key: said(HUA, licence_no="440101000012343") for key in "34567"},
+        {"2": said(HUA, licence_no="440101000012343")},
+    ),
+    "a key that too many share, two of whom say something else": (
+        {key: said(HUA, f"1391234990{key}") for key in "123456"},
+        {"1": said(HUA, "13912349981"), "6": said(HUA, "13912349986")},
+    ),
+    "a key that one too many came to": (
+        {key: said(HUA, f"1391234990{key}") for key in "1234"},
+        {"5": said(HUA, "13912349905")},
+    ),
+    "a key that one of too many left": (
+        {key: said(HUA, f"1391234990{key}") for key in "12345"},
+        {"5": said("永昌贸易有限公司", "13912349905")},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("first", "then"), COUPLED.values(), ids=list(COUPLED))
+def test_who_is_coupled_is_linked_again(
+    played: Nights, first: dict[str, dict[str, str | None]], then: dict[str, dict[str, str | None]]
+) -> None:
+    world = Nightly(Random(0))
+    for night in (first, then):
+        for key, facts in night.items():
+            world.scene.crm(key, **facts)
+        assert played.linked(world, kept=True) == played.linked(world, kept=False)
+
+
+@pytest.mark.parametrize("rule", ["crm.account_no", "orders.product_id_crm"])
+def test_whose_products_an_account_pays_for_or_an_order_is_about_couples(played: Nights, rule: str) -> None:
+    """Of six firms of one name, so that no key brings them together: an owner who comes, and another one."""
+    world = Nightly(Random(0))
+    scene = world.scene
+    for key in "12345":
+        scene.crm(key, **said(HUA, f"1391234990{key}"))
+    if rule == "crm.account_no":
+        scene.account("A1", "K1", HUA)
+    else:
+        scene.order("O1", "D1", HUA, product_id_crm="P1")
+    for owner in ("9", "9", "2"):
+        scene.product("P1", owner, account_no="A1")
+        left = played.linked(world, kept=True)
+        assert left == played.linked(world, kept=False)
+        scene.crm("9", **said(HUA, "13912349909"))
+    assert (rule, "2") in {(row[2], row[3]) for row in left[LEFT[0]]}
+
+
 @pytest.mark.parametrize("file", nights._FILES)
 def test_what_was_kept_and_cannot_be_read_costs_time_alone(played: Nights, file: str) -> None:
     world = Nightly(Random(1))
