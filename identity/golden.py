@@ -104,7 +104,7 @@ qualify row_number() over (
 _CELL = """
 create or replace temp table cell_{name} as
 with won as ({won}),
-pinned_here as (select component, pinned.* from pinned join judged using (customer_id) where attribute = '{name}'),
+pinned_here as (select component, pinned.* from pinned join unsettled using (customer_id) where attribute = '{name}'),
 chosen as (
     select won.component, row.{value} as value, row.system, row.province, row.source_key, row.entity, row.batch_id, row.row_no,
         won.rule, won.candidates
@@ -120,15 +120,17 @@ from chosen
 """
 _PROVENANCE = """
 select customer_id, '{name}' as attribute, value, system, province, source_key, entity, batch_id, row_no, rule, candidates
-from cell_{name} join judged using (component)
+from cell_{name} join unsettled using (component)
 """
 # The groups whose records are made: of most nights few of all.
-_JUDGED = "create or replace temp table judged as select component, customer_id from group_id anti join settled using (component)"
+_UNSETTLED = """
+create or replace temp table unsettled as select component, customer_id from group_id anti join settled using (component)
+"""
 _RECORDS = """
 create or replace table golden_customer_new as
 with record as (
     select customer_id, {cells}, ({digests})::varchar as lineage_hash
-    from judged {joins}
+    from unsettled {joins}
 )
 select customer_id, {names}, md5(to_json({{{fields}}})::varchar) as row_hash, lineage_hash from record
 """
@@ -143,7 +145,7 @@ def pin(connection: duckdb.DuckDBPyConnection) -> None:
 def survive(connection: duckdb.DuckDBPyConnection) -> None:
     """Makes `golden_customer_new` and `golden_provenance_new` from the tables of `identity.sources`, `code_trust`, `group_id`,
     `parent_of` and `pinned`, of all groups but those of `settled` (`identity.settled`)."""
-    connection.execute(_JUDGED)
+    connection.execute(_UNSETTLED)
     rank(connection, "(from customer_group anti join settled using (component))")
     for name, how in survivorship().items():
         facts = {"name": name, "value": _VALUES.get(name, name), "won": _won(name, how), "steward": STEWARD}

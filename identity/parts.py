@@ -288,6 +288,19 @@ class Parts:
         each += [(sign * rows, sign * total) for sign, table in later for rows, total in [sums(self.connection, table)]]
         return sum(rows for rows, _ in each), sum(total for _, total in each)
 
+    def provinces(self, entity: str) -> str | None:
+        """SELECT of the provinces that the entity's parts name, and how many rows it has of each (`province, held`; 0 where all
+        are gone), told without bringing the parts together; None where it has none."""
+        if entity not in self._made:
+            return None
+        files, later = self._made[entity]
+        each = [(1, f"read_parquet([{', '.join(map(duck.literal, files))}])"), *later]
+        counted = " union all ".join(
+            f"select province::varchar as province, {sign} * count(*) as held from {relation} group by province"
+            for sign, relation in each
+        )
+        return f"select province, sum(held)::bigint as held from ({counted}) group by province"
+
     def _sum_of_part(self, file: Path) -> tuple[int, int]:
         told = file.with_name(f"{file.name}.{duckdb.__version__}.sum")
         self.used.add(told)

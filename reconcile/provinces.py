@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from identity.extract import Extract
 from schemas.entities import FACTS
-from store.duck import literal
 
 TYPE = "province_name"
 """The enumeration, in the order of the text; what is cast to it reads, sorts and joins as the text does."""
 _AS_READ = "_as_read"
+_COUNTED = "select province, count(*) as held from core.{entity} group by province"
 
 
 def enumerate_provinces(extract: Extract) -> None:
-    """Makes `entity_province`, of which province the extract holds rows of which entity (`entity, province`), and of these
-    provinces the type, which it gives to the entities; twice changes nothing.
+    """Makes `entity_province`, how many rows of which entity the extract holds of which province (`entity, province, held`), and
+    of these provinces the type, which it gives to the entities; twice changes nothing.
 
     Facts keep the text: whoever sums them casts the sums.
     """
     connection = extract.connection
     if connection.execute(f"select 1 from duckdb_types() where type_name = '{TYPE}'").fetchone():
         return
-    parts = extract.parts.facts if extract.parts else {}
-    held = [(entity, f"core.{entity}") for entity in extract.entities if not parts.get(entity)]
-    held += [(entity, f"read_parquet({literal(part.file)})") for entity, facts in parts.items() for part in facts]
-    each = " union ".join(f"select distinct '{entity}' as entity, province from {relation}" for entity, relation in held)
+    told = {entity: extract.parts.provinces(entity) if extract.parts else None for entity in extract.entities}
+    each = " union all ".join(
+        f"select '{entity}' as entity, * from ({provinces or _COUNTED.format(entity=entity)})"
+        for entity, provinces in told.items()
+    )
     connection.execute(f"create or replace table entity_province as select * from ({each}) where province is not null")
     connection.execute(f"create type {TYPE} as enum (select distinct province from entity_province order by province)")
     views = {

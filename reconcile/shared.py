@@ -153,7 +153,7 @@ left join core.product_order ordered on ordered.province = job.province and orde
 # Of the items, those that count: rows that were closed are still in the parts that `entity_province` is of.
 _PRESENT = f"""
 create or replace table present as
-select entity, province::{TYPE} as province from entity_province where entity <> 'bill_item'
+select entity, province::{TYPE} as province from entity_province where held > 0 and entity <> 'bill_item'
 union all
 select distinct 'bill_item', province from bill_sum
 """
