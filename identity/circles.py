@@ -42,7 +42,7 @@ NAME = "hash('key', system, province, customer_key)"
 # (query of nodes and tokens, whether these tell how people are reached)
 _OF_RECORDS = (
     ("select node, hash('code', case kind when 'uscc' then substr(code, 9, 9) else code end) from node_code", False),
-    ("select node, hash('written', uscc) from record where uscc_reason not in ('valid', 'pilot', 'junk')", False),
+    ("select node, hash('written', uscc) from record where uscc <> '' and uscc_reason not in ('valid', 'pilot', 'junk')", False),
     ("select node, hash('phone', phone) from reached where phone is not null", True),
     ("select node, hash('place', place_of_work) from reached where place_of_work is not null", True),
     (f"select node, {NAME} from pointer", False),

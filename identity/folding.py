@@ -150,8 +150,11 @@ def forget(connection: duckdb.DuckDBPyConnection, wanted: Mapping[Folding, str],
         file = _file_of(memory, folding)
         if file.exists() and _later(file).exists() and _later(file).stat().st_size * ANEW_ABOVE > file.stat().st_size:
             query = f"from {_kept(file)} semi join (select * from ({texts}) said(text)) using (text)"
-            _write(connection, query, file)
+            connection.execute(f"create or replace temp table still_said as {query}")
+            # First: whoever is killed here has lost what was added, and not kept it twice.
             _later(file).unlink()
+            _write(connection, "from still_said", file)
+            connection.execute("drop table still_said")
 
 
 def _later(file: Path) -> Path:

@@ -5,8 +5,9 @@ and those they now reach into, and links these nodes by the same statements, whi
 until nothing outside has to do with what is inside; above a third of all, everything is linked.
 
 What is kept stands under the name of the store's last run, of the settings, and of the source of this package. Beside any other
-it counts for nothing; losing it costs time, never a result. It holds names and codes, keys and numbers: of a telephone, an
-address, a contact only numbers that nobody makes without the store.
+it counts for nothing; losing it costs time, never a result. It holds names and codes, keys and numbers. Of a telephone, an
+address, a contact it holds tokens that nobody makes without the store, and, in a node's content and digest, plain hashes of all
+that is said of a firm together: who may read the folder could try numbers against those, so it is its owner's alone to read.
 
 | file | a row is |
 |---|---|
@@ -74,7 +75,7 @@ with told as (
     select node, hash('holder', row.product_id_crm, holder.customer_key)
     from source_row row join holder using (province, product_id_crm) where node is not null and entity = 'product_order'
 )
-select node, sum(said) as digest from told group by node
+select node, (sum(said) % 18446744073709551616::hugeint)::ubigint as digest from told group by node
 """
 # Tonight's nodes beside those kept, which are numbered as they were.
 _KNOWN = """

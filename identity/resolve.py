@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from identity.decisions import read_decisions
 from identity.extract import IDENTITY_COLUMNS, Extract, open_extract
 from identity.linking import Linker, ModelLinker
 from identity.masterdata import Run, derive, write
+from identity.parts import claimed
 from identity.scoring import Scorer, score_in_duckdb
 from identity.settings import IdentitySettings, load_settings
 from identity.sources import describe, gather
@@ -72,31 +75,49 @@ def resolve(
         with open_extract(engine, seq, IDENTITY_COLUMNS) as own:
             return resolve(engine, seq, settings=settings, linker=linker, scorer=scorer, extract=own, memory=memory)
     settings = settings or load_settings()
+    with _alone_with(memory) as own_memory:
+        own_linker = linker or ModelLinker(settings, scorer=scorer, memory=own_memory)
+        return _resolved(engine, seq, own_linker, extract, model=settings.model, memory=own_memory)
+
+
+@contextmanager
+def _alone_with(memory: Path | None) -> Iterator[Path | None]:
+    """The folder, its owner's alone to read; None where there is none, or another run has it: that one goes without."""
+    if memory is None:
+        yield None
+        return
+    with claimed(memory) as own:
+        if own:
+            own.mkdir(parents=True, exist_ok=True, mode=0o700)
+        yield own
+
+
+def _resolved(engine: Engine, seq: int, linker: Linker, extract: Extract, *, model: str, memory: Path | None) -> ResolveSummary:
     connection = extract.connection
     connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
     gather(connection)
     read_decisions(connection, seq)
-    keeps = _link(connection, linker or ModelLinker(settings, scorer=scorer, memory=memory), memory)
+    linked_by = _link(connection, linker, memory)
     _let_go(connection)
     with alone(engine, "identity") as store:
-        derive(connection, settings.model, memory)
+        derive(connection, model, memory)
         digest = extract.digest()
-        summary = _summary(connection, write(store, connection, Run(seq, digest, settings.model)), digest)
+        summary = _summary(connection, write(store, connection, Run(seq, digest, model)), digest)
     if memory:
         standing.remember(connection, memory)
-    if memory and keeps:
-        nights.remember(connection, memory, settings)
+    if memory and linked_by:
+        nights.remember(connection, memory, linked_by)
     return summary
 
 
-def _link(connection: duckdb.DuckDBPyConnection, linker: Linker, memory: Path | None) -> bool:
-    """Whether what was linked can be kept."""
+def _link(connection: duckdb.DuckDBPyConnection, linker: Linker, memory: Path | None) -> IdentitySettings | None:
+    """The settings under which what was linked can be kept; None where it cannot."""
     if memory and isinstance(linker, ModelLinker) and linker.settings.rules.model:
         nights.link(connection, linker, memory)
-        return True
+        return linker.settings
     describe(connection, memory)
     linker.link(connection)
-    return False
+    return None
 
 
 def _let_go(connection: duckdb.DuckDBPyConnection) -> None:

@@ -148,6 +148,16 @@ def test_who_is_coupled_is_linked_again(
         assert played.linked(world, kept=True) == played.linked(world, kept=False)
 
 
+def test_nothing_written_for_a_code_couples_nobody(played: Nights) -> None:
+    world = Nightly(Random(0))
+    for phone in ("13912349901", "13912349908"):
+        for place, trade in enumerate(("华恒", "永昌", "鹭江", "云帆", "碧海", "金穗")):
+            number = phone if place == 0 else f"1391234991{place}"
+            world.scene.crm(f"{place}", **{**said(f"{trade}贸易有限公司", number), "uscc": "无"})
+        assert played.linked(world, kept=True) == played.linked(world, kept=False)
+    assert played.inside[-1][0] == 1
+
+
 @pytest.mark.parametrize("rule", ["crm.account_no", "orders.product_id_crm"])
 def test_whose_products_an_account_pays_for_or_an_order_is_about_couples(played: Nights, rule: str) -> None:
     """Of six firms of one name, so that no key brings them together: an owner who comes, and another one."""
