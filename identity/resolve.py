@@ -88,7 +88,8 @@ def _alone_with(memory: Path | None) -> Iterator[Path | None]:
         return
     with claimed(memory) as own:
         if own:
-            own.mkdir(parents=True, exist_ok=True, mode=0o700)
+            own.mkdir(parents=True, exist_ok=True)
+            own.chmod(0o700)
         yield own
 
 

@@ -18,6 +18,7 @@ from hub.errors import NotAllowed
 from identity import folding, nights
 from identity.decisions import Record, Verdict, decide_pair, set_value, undo
 from identity.linking import ModelLinker
+from identity.parts import claimed
 from identity.resolve import resolve
 from identity.settings import IdentitySettings, load_settings
 from identity.sources import describe, gather
@@ -209,7 +210,7 @@ def test_above_a_third_of_the_records_all_are_linked(played: Nights, monkeypatch
     assert played.inside[1][0] == played.inside[1][1]
 
 
-def test_nothing_is_kept_by_which_a_telephone_could_be_tried(played: Nights) -> None:
+def test_of_a_telephone_no_token_and_no_key_is_kept_that_could_be_tried(played: Nights) -> None:
     world = Nightly(Random(4))
     world.begin()
     played.linked(world, kept=True)
@@ -238,6 +239,42 @@ def test_what_was_folded_later_is_recalled_and_in_the_end_forgotten(duck: duckdb
     assert folded("云帆物流") == {"华恒科技", "永昌医药", "云帆物流"}
     folding.forget(duck, {folding.NAMES: "select '云帆物流'"}, tmp_path)
     assert folded("云帆物流") == {"云帆物流"}
+
+
+@pytest.mark.parametrize("step", ["unlink", "replace"])
+def test_who_is_killed_while_forgetting_keeps_no_text_twice(
+    duck: duckdb.DuckDBPyConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def folded(*names: str, touched: bool) -> list[tuple[object, ...]]:
+        texts = " union all ".join(f"select '{name}'" for name in names)
+        folding.fold_all(duck, {folding.NAMES: texts}, tmp_path, touched=touched)
+        return duck.execute("select text from name_fold order by text").fetchall()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    both = [("云帆物流",), ("华恒科技",)]
+    folded("华恒科技", touched=False)
+    assert folded("云帆物流", "华恒科技", touched=True) == both
+    monkeypatch.setattr(Path, step, killed)
+    with pytest.raises(KeyboardInterrupt):
+        folding.forget(duck, {folding.NAMES: "select '云帆物流' union all select '华恒科技'"}, tmp_path)
+    monkeypatch.undo()
+    assert folded("云帆物流", "华恒科技", touched=True) == both
+
+
+def test_of_two_runs_at_once_one_goes_without_the_memory(store_engine: Engine, tmp_path: Path) -> None:
+    world = Nightly(Random(5))
+    world.begin()
+    seq = world.scene.into_store(store_engine)
+    memory = tmp_path / "memory"
+    memory.mkdir(mode=0o755)
+    with claimed(memory):
+        resolve(store_engine, seq, memory=memory)
+        assert not list(memory.iterdir())
+    resolve(store_engine, seq, memory=memory)
+    assert list(memory.iterdir())
+    assert memory.stat().st_mode & 0o777 == 0o700
 
 
 def a_steward_decides(random: Random, engines: list[Engine]) -> None:
