@@ -30,24 +30,32 @@ RULES = """['steward', 'uscc', 'org_code', 'billing.customer_id_crm', 'orders.cu
 
 # Nodes are numbered in the order of their keys, so a first version is found by numbers, but where one that is gone tonight could
 # be it.
-_IDS = """
-create or replace temp table past as
-select history.rowid as version, node.node, substr(customer_id, 3)::bigint as number, recorded_from,
-    recorded_to is null as is_open
+_PAST = """
+create or replace temp table version as
+select history.rowid as place, node.node, substr(customer_id, 3)::bigint as number, recorded_from, recorded_to is null as is_open
 from history left join node using (system, province, customer_key);
 
 create or replace table home as
 with first as (
     select number, min(recorded_from << 32 | node) as here, min(recorded_from) filter (node is null) as gone
-    from past group by number
+    from version group by number
 ), sure as (
     select number, (here & 4294967295)::integer as node from first where gone is null or here >> 32 < gone
 ), asked as (
-    select past.number, past.node from past anti join sure using (number) join history on history.rowid = past.version
-    qualify row_number() over (partition by past.number order by past.recorded_from, system, province, customer_key) = 1
+    select version.number, version.node, system, province, customer_key
+    from version anti join sure using (number) join history on history.rowid = version.place
+    qualify row_number() over (partition by version.number order by version.recorded_from, system, province, customer_key) = 1
+), every as (
+    select number, node, system, province, customer_key from sure join node using (node)
+    union all
+    from asked
 )
-select 'BC' || lpad(number::varchar, 8, '0') as customer_id, number, node from (from sure union all from asked);
+select 'BC' || lpad(number::varchar, 8, '0') as customer_id, * from every;
 
+create or replace temp table past as select node, number from version where is_open;
+drop table version
+"""
+_IDS = """
 create or replace temp table at_home as
 select component, min(number) as number from home join customer_group using (node) group by component;
 
@@ -55,7 +63,7 @@ create or replace temp table held as
 with claims as (
     select past.number, customer_group.component, min(past.node) as node
     from past join customer_group using (node)
-    where past.is_open and customer_group.component not in (select component from at_home)
+    where customer_group.component not in (select component from at_home)
     group by all
 ), free as (
     select * from claims where number not in (select number from at_home)
@@ -115,13 +123,22 @@ REASONS_KEPT = 6
 
 
 def read_history(connection: duckdb.DuckDBPyConnection) -> None:
-    """Makes `history`, every version without its evidence, from the store."""
+    """Makes what `trace` makes, from the store's versions."""
     read_store(connection, "history", _VERSIONS)
+    trace(connection)
+    connection.execute("drop table history")
+
+
+def trace(connection: duckdb.DuckDBPyConnection) -> None:
+    """Makes `past` (`node, number`: the open versions; no node: gone) and `home` (`customer_id, number`, and the source customer
+    it was first given to: `node`, where that is still there, `system, province, customer_key`) from `node` and `history`,
+    every version without its evidence."""
+    connection.execute(_PAST)
 
 
 def assign(connection: duckdb.DuckDBPyConnection) -> None:
-    """Makes `group_id` (`component, customer_id, number, minted`), `customer_of` (node → id), `home` (id → number, the node it
-    was first given to, where that is still there) and `past` (`history` by node) from `node`, `customer_group`, `history`."""
+    """Makes `group_id` (`component, customer_id, number, minted`) and `customer_of` (node → id) from `customer_group` and the
+    tables of `trace`."""
     connection.execute(_IDS)
 
 
@@ -136,9 +153,7 @@ def reason(connection: duckdb.DuckDBPyConnection) -> None:
 
 def read_current(connection: duckdb.DuckDBPyConnection) -> None:
     """Makes `crosswalk_current`, the store's open rows with their evidence, of all source customers but those of `standing`."""
-    others = (
-        "select customer_id from home where number in (select number from past anti join standing using (node) where is_open)"
-    )
+    others = "select customer_id from home where number in (select number from past anti join standing using (node))"
     read_open_of(connection, CROSSWALK, "customer_id", others)
     connection.execute(
         "delete from crosswalk_current where (system, province, customer_key) in "

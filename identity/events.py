@@ -17,7 +17,7 @@ from __future__ import annotations
 import duckdb
 
 _MOVES = """
-create or replace temp table was_of as select node, number from past where is_open;
+create or replace temp view was_of as from past;
 create or replace temp table old_id as
 select customer_id from home where number in (select number from was_of);
 create or replace temp table new_id as select customer_id from group_id;

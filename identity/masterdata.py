@@ -14,7 +14,7 @@ from sqlalchemy import Connection, insert
 
 from hub.periods import now
 from identity import hierarchy, settled, standing
-from identity.crosswalk import CROSSWALK, RULES, assign, read_current, read_history, reason
+from identity.crosswalk import CROSSWALK, RULES, assign, read_current, reason
 from identity.events import tell
 from identity.golden import GOLDEN, PROVENANCE, pin, survive
 from identity.hierarchy import HIERARCHY, hang
@@ -26,15 +26,15 @@ _WHOLE = (CROSSWALK, HIERARCHY, REVIEW, SIGNALS, GOLDEN)
 _EVENT_COLUMNS = ("customer_id", "kind", "other_id", "records", "cause")
 
 
-def derive(connection: duckdb.DuckDBPyConnection, model: str, memory: Path | None = None) -> None:
+def derive(connection: duckdb.DuckDBPyConnection, model: str, memory: Path | None = None, *, in_part: bool = False) -> None:
     """Makes what the store is to hold, as tables `NAME_new`, from `node`, `edge`, `customer_group`, the linker's other tables
     and what stewards decided. `model`: the version of the settings that linked. Reads ids and their history from the store.
 
     With a `memory` rows of the crosswalk and the hierarchy (`standing`) and golden records (`settled`) are left out that the
-    store holds as they are to be."""
-    read_history(connection)
+    store holds as they are to be; `in_part`: only a part was linked again (`identity.nights.link`)."""
+    recalled = standing.read_past(connection, memory if in_part else None)
     assign(connection)
-    standing.find(connection, memory)
+    standing.find(connection, memory, recalled=recalled)
     reason(connection)
     read_current(connection)
     tell(connection, RULES, model)

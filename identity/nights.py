@@ -166,10 +166,12 @@ _LINKED = {
         from code_trust join node_code using (kind, code) where trust <> 'firm' group by kind, code""",
     "crowd": "from crowd",
 }
-# The nodes that are taken over, by their number as it was and is.
-_STAYING = """
-create or replace table staying as
-select was, node from renumbered anti join called using (circle) where was is not null and node is not null
+# The last run's nodes, by their number as it was and is; those that stay are taken over.
+_CARRIED = """
+create or replace table carried as
+select was, node, node is not null and called.circle is null as stays
+from renumbered left join called using (circle) where was is not null;
+create or replace view staying as select was, node from carried where stays
 """
 # What is taken over.
 _KEPT = {
@@ -194,11 +196,15 @@ _FIRST_RUN = "select extract, ran_at::text as ran_at from hub.identity_run order
 _LAST_RUN = "select seq, data_seq, extract, ran_at::text as ran_at from hub.identity_run order by seq desc limit 1"
 
 
-def link(connection: duckdb.DuckDBPyConnection, linker: ModelLinker, memory: Path) -> None:
+def link(connection: duckdb.DuckDBPyConnection, linker: ModelLinker, memory: Path) -> bool:
     """Makes what `identity.sources.describe` and the linker make, from the tables of `identity.sources.gather`: by what the
-    memory keeps of the last run, where that serves. Leaves `linked_token` and `linked_key` for `remember`."""
+    memory keeps of the last run, where that serves. Leaves `linked_token` and `linked_key` for `remember`.
+
+    Returns whether it served: then `carried` has the last run's nodes (`was`; `node`: tonight's number of the same, NULL where it
+    is gone; `stays`: whether it was not linked again)."""
     connection.execute(_DIGESTS)
-    if not _linked_in_part(connection, linker, memory):
+    in_part = _linked_in_part(connection, linker, memory)
+    if not in_part:
         describe(connection, memory)
         linker.link_by_facts(connection)
         _find_tokens(connection)
@@ -207,6 +213,7 @@ def link(connection: duckdb.DuckDBPyConnection, linker: ModelLinker, memory: Pat
         _note_what_was_linked(connection)
         find_belonging(connection)
     _write_draft(connection, memory)
+    return in_part
 
 
 def _linked_in_part(connection: duckdb.DuckDBPyConnection, linker: ModelLinker, memory: Path) -> bool:
@@ -287,7 +294,7 @@ def _note_what_was_linked(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _take_over(connection: duckdb.DuckDBPyConnection, memory: Path) -> None:
     """Adds to what was linked all that was not, as the last run left it."""
-    connection.execute(_STAYING)
+    connection.execute(_CARRIED)
     connection.execute(f"insert into signal select kind, system, province, customer_key, detail "
                        f"from ({_KEPT['noted']}) join node using (node)")  # fmt: skip
     trust.signal_doubted(connection, f"({_KEPT['doubted']})")

@@ -31,7 +31,7 @@ _OF_LINKING = (
     "reference_row", "node_code", "node_key", "code_group", "org_group", "groups", "reference", "weighed", "followed", "tier",
     "tier_group", "node_content", "content_first", "content_pair", "speaker", "candidate", "group_pair", "grown", "speaker_key",
     "block_key", "usable_key", "worn_key", "group_key", "reached", "token", "token_home", "circle_of", "pointer", "node_digest",
-    "named", "renumbered", "called", "staying", "key_met", "touched_content",
+    "named", "renumbered", "called", "key_met", "touched_content",
 )  # fmt: skip
 
 
@@ -98,10 +98,10 @@ def _resolved(engine: Engine, seq: int, linker: Linker, extract: Extract, *, mod
     connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
     gather(connection)
     read_decisions(connection, seq)
-    linked_by = _link(connection, linker, memory)
+    linked_by, in_part = _link(connection, linker, memory)
     _let_go(connection)
     with alone(engine, "identity") as store:
-        derive(connection, model, memory)
+        derive(connection, model, memory, in_part=in_part)
         digest = extract.digest()
         summary = _summary(connection, write(store, connection, Run(seq, digest, model)), digest)
     if memory:
@@ -111,19 +111,19 @@ def _resolved(engine: Engine, seq: int, linker: Linker, extract: Extract, *, mod
     return summary
 
 
-def _link(connection: duckdb.DuckDBPyConnection, linker: Linker, memory: Path | None) -> IdentitySettings | None:
-    """The settings under which what was linked can be kept; None where it cannot."""
+def _link(connection: duckdb.DuckDBPyConnection, linker: Linker, memory: Path | None) -> tuple[IdentitySettings | None, bool]:
+    """The settings under which what was linked can be kept, None where it cannot; and whether only a part was linked again."""
     if memory and isinstance(linker, ModelLinker) and linker.settings.rules.model:
-        nights.link(connection, linker, memory)
-        return linker.settings
+        in_part = nights.link(connection, linker, memory)
+        return linker.settings, in_part
     describe(connection, memory)
     linker.link(connection)
-    return None
+    return None, False
 
 
 def _let_go(connection: duckdb.DuckDBPyConnection) -> None:
     """Gives back the memory of what only linking needs: a large population's records would else be spilled for what follows."""
-    for kind, names in (("view", ("content", "described")), ("table", _OF_LINKING)):
+    for kind, names in (("view", ("content", "described", "staying")), ("table", _OF_LINKING)):
         for name in names:
             connection.execute(f"drop {kind} if exists {name}")
 

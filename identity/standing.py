@@ -2,9 +2,17 @@
 are what they were when the store's row was written. Their evidence is neither made nor read again.
 
 A row's evidence is a function of the links at its record, or of those between its two customers, told by the keys of the records
-they link. The memory keeps one number a row, the seal of its customers and of its links; it tells no value. It is the memory of
-one run, the one that `hub.identity_run` names last, and of one state of the rules; beside any other it counts for nothing.
-Losing it costs time only.
+they link. The memory keeps one number a row, the seal of its links; it tells no value. Where only a part was linked again
+(`identity.nights`), the seals of the rest are taken over, and the ids need not be traced through every version of the crosswalk.
+
+| file | a row is |
+|---|---|
+| `crosswalk` | a source customer: its `node` as that run numbered it, its id's `number`, a hash of its key (`name`), its `seal` |
+| `home` | an id's `number`, and the source customer it was first given to: `node`, `system, province, customer_key` |
+| `hierarchy` | the `seal` of a row, customers and all |
+
+It is the memory of one run, the one that `hub.identity_run` names last, and of one state of the rules; beside any other it counts
+for nothing. Losing it costs time only.
 """
 
 from __future__ import annotations
@@ -16,6 +24,7 @@ from pathlib import Path
 import duckdb
 
 from identity import crosswalk, hierarchy
+from identity.crosswalk import read_history
 from identity.extract import read_store
 from identity.hierarchy import HIERARCHY
 from identity.versions import read_open_of
@@ -23,29 +32,56 @@ from store.duck import literal
 
 _LAST_RUN = "select seq, data_seq, extract, ran_at::text as ran_at from hub.identity_run order by seq desc limit 1"
 NONE = "create or replace temp table standing (node integer)"
+# What the last run left, by tonight's numbers of the nodes.
+_RECALLED = """
+create or replace temp table was_row as
+select carried.node, stays, number, name, seal from {crosswalk} kept join carried on was = kept.node;
+
+create or replace temp view past as select node, number from was_row;
+
+create or replace table home as
+with known as (
+    select number, carried.node, system, province, customer_key from {home} kept left join carried on was = kept.node
+)
+select 'BC' || lpad(number::varchar, 8, '0') as customer_id, number, coalesce(known.node, node.node) as node,
+    system, province, customer_key
+from known left join node using (system, province, customer_key)
+"""
 _SEALS = """
 create or replace temp table crosswalk_seal as
 with named as (
-    select node, hash(system, province, customer_key) as name from node
+    select node, hash(system, province, customer_key) as name from {nodes} node
 ), told as (
     select a as node, b as other, hash(rule, value) as said from edge
     union all select b, a, hash(rule, value) from edge
     union all select a, b, hash(why) from scored_pair where band = 'merge'
     union all select b, a, hash(why) from scored_pair where band = 'merge'
 ), linked as (
-    select told.node, sum(hash(said, named.name)) as digest from told join named on named.node = told.other group by told.node
+    select told.node, sum(hash(said, other.name)) as digest
+    from told semi join named on named.node = told.node join named other on other.node = told.other group by told.node
 )
-select node, named.name, hash(number, digest) as seal from named join customer_of using (node) left join linked using (node)
+select node, name, hash(digest) as seal from named left join linked using (node)
 """
+# Who was linked again; whoever stays has links to such alone as stay.
+_INSIDE = "(from node anti join (from was_row where stays) using (node))"
+_SEALS_THAT_STAY = "insert into crosswalk_seal select node, name, seal from was_row where stays"
 _STANDING = """
 create or replace temp table standing as
-select seal.node from crosswalk_seal seal join {kept} kept using (name)
-join past on past.node = seal.node and past.is_open
+select seal.node from crosswalk_seal seal join {kept} kept using ({column})
+join past on past.node = seal.node
 join customer_of now on now.node = seal.node
-where kept.seal = seal.seal and past.number = now.number
+where kept.seal = seal.seal and kept.number = now.number and past.number = now.number
 """
-
-
+_CROSSWALK_KEPT = """
+select node, number, name, seal from crosswalk_seal join customer_of using (node)
+"""
+_HOMES_KEPT = """
+select number, node, system, province, customer_key from home
+union all
+select number, node, system, province, customer_key from (
+    select number, min(node) as node from group_id join customer_group using (component) where minted group by number
+) join node using (node)
+"""
 _PAIR_SEALS = """
 create or replace temp table hierarchy_seal as
 with told as (
@@ -64,13 +100,30 @@ select child_id, parent_id from hierarchy_seal semi join {kept} kept using (seal
 _NO_PAIRS = "create or replace temp table standing_pair (child_id varchar, parent_id varchar)"
 
 
-def find(connection: duckdb.DuckDBPyConnection, memory: Path | None) -> None:
-    """Makes `standing` (`node`): the source customers whose row of the crosswalk stands; none without a `memory`. With one, also
-    `crosswalk_seal`, for `remember`."""
-    connection.execute(NONE)
+def read_past(connection: duckdb.DuckDBPyConnection, memory: Path | None) -> bool:
+    """Makes `past` and `home` as `identity.crosswalk.trace` does: with a `memory` from what the last run left and `carried`
+    (`identity.nights.link`), where that can be read; else from the store. Returns whether the memory served."""
     if memory:
-        connection.execute(_SEALS)
-        _compare(connection, _STANDING, _file_of(connection, memory, "crosswalk"))
+        files = {what: _file_of(connection, memory, what) for what in ("crosswalk", "home")}
+        kept = {what: f"read_parquet({literal(file)})" for what, file in files.items()}
+        if _read(connection, _RECALLED.format(**kept), *files.values()):
+            return True
+    read_history(connection)
+    return False
+
+
+def find(connection: duckdb.DuckDBPyConnection, memory: Path | None, *, recalled: bool = False) -> None:
+    """Makes `standing` (`node`): the source customers whose row of the crosswalk stands; none without a `memory`. With one, also
+    `crosswalk_seal`, for `remember`. `recalled`: `read_past` read the memory."""
+    connection.execute(NONE)
+    if recalled:
+        connection.execute(_SEALS.format(nodes=_INSIDE))
+        connection.execute(_SEALS_THAT_STAY)
+        connection.execute(_STANDING.format(kept="was_row", column="node"))
+    elif memory:
+        connection.execute(_SEALS.format(nodes="node"))
+        file = _file_of(connection, memory, "crosswalk")
+        _read(connection, _STANDING.format(kept=f"read_parquet({literal(file)})", column="name"), file)
 
 
 def find_pairs(connection: duckdb.DuckDBPyConnection, memory: Path | None) -> None:
@@ -79,7 +132,8 @@ def find_pairs(connection: duckdb.DuckDBPyConnection, memory: Path | None) -> No
     connection.execute(_NO_PAIRS)
     if memory:
         connection.execute(_PAIR_SEALS)
-        _compare(connection, _STANDING_PAIRS, _file_of(connection, memory, "hierarchy"))
+        file = _file_of(connection, memory, "hierarchy")
+        _read(connection, _STANDING_PAIRS.format(kept=f"read_parquet({literal(file)})"), file)
 
 
 def read_pairs(connection: duckdb.DuckDBPyConnection) -> None:
@@ -93,25 +147,32 @@ def read_pairs(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def remember(connection: duckdb.DuckDBPyConnection, memory: Path) -> None:
-    """Keeps the seals under the name of the store's last run: to be called once the run that made them is written for good."""
-    for what, columns in (("crosswalk", "name, seal"), ("hierarchy", "seal")):
+    """Keeps the seals, and which ids are whose, under the name of the store's last run: to be called once the run that made them
+    is written for good."""
+    kept = {"crosswalk": _CROSSWALK_KEPT, "home": _HOMES_KEPT, "hierarchy": "select seal from hierarchy_seal"}
+    for what, query in kept.items():
         file = _file_of(connection, memory, what)
         file.parent.mkdir(parents=True, exist_ok=True)
         draft = file.with_suffix(".tmp")
-        connection.execute(f"copy (select {columns} from {what}_seal) to {literal(draft)} (format parquet)")
+        connection.execute(f"copy ({query}) to {literal(draft)} (format parquet)")
         draft.replace(file)
         for other in file.parent.glob(f"{what}-*.parquet"):
             if other != file:
                 other.unlink(missing_ok=True)
 
 
-def _compare(connection: duckdb.DuckDBPyConnection, statement: str, file: Path) -> None:
-    if file.exists():
-        try:
-            connection.execute(statement.format(kept=f"read_parquet({literal(file)})"))
-        except duckdb.Error:
-            # A file that cannot be read costs time, never a result.
+def _read(connection: duckdb.DuckDBPyConnection, statement: str, *files: Path) -> bool:
+    """Whether the statement, which reads these files, could be done."""
+    if not all(file.exists() for file in files):
+        return False
+    try:
+        connection.execute(statement)
+    except duckdb.Error:
+        # A file that cannot be read costs time, never a result.
+        for file in files:
             file.unlink(missing_ok=True)
+        return False
+    return True
 
 
 @cache

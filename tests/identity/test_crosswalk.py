@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from identity import standing
 from identity.components import components
-from identity.crosswalk import RULES, assign, reason
+from identity.crosswalk import RULES, assign, reason, trace
 from identity.events import tell
 
 KEYS = [f"{system}/gd/{number}" for number in range(6) for system in ("billing", "crm")]
@@ -57,6 +57,7 @@ class Store:
         if tied:
             c.executemany("insert into edge values (?, ?, 'uscc', 'x')", tied[::-1] if backwards else tied)
         components(c, "node", "edge", "customer_group")
+        trace(c)
         assign(c)
         c.execute(standing.NONE)
         reason(c)

@@ -38,8 +38,8 @@ def left_standing(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     counts: list[int] = []
     find = standing.find
 
-    def counted(connection: duckdb.DuckDBPyConnection, memory: Path | None) -> None:
-        find(connection, memory)
+    def counted(connection: duckdb.DuckDBPyConnection, memory: Path | None, *, recalled: bool) -> None:
+        find(connection, memory, recalled=recalled)
         if memory:
             counts.extend(connection.execute("select count(*) from standing").fetchone() or ())
 
