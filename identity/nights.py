@@ -14,6 +14,7 @@ that is said of a firm together: who may read the folder could try numbers again
 | `node` | one source customer: a digest of what is said of it, its content, its customer (`component`), its circle |
 | `token` | something that a circle's nodes bear: `token, circle` |
 | `key` | a key by which pairs are sought: `key, circle, free, speakers`, one row a group that has it |
+| `token-stayed`, `key-stayed` | the same of circles that were taken over |
 | `edge`, `scored_pair` | as `identity.linking` makes them |
 | `named` | as `identity.belonging` makes it |
 | `noted` | a signal of a node: `node, kind, detail` |
@@ -44,7 +45,7 @@ from store.duck import literal
 _Seal = Callable[[str], str]
 """Of a column of tokens, the SQL of what is kept of it."""
 
-# Of all records, those texts whose comparable forms are read after linking, and those of which they are kept.
+# Of all records, those texts whose comparable forms are read after linking, and the others of which they are kept.
 _READ_LATER = {
     folding.USCCS: "select uscc from source_row where node is not null",
     folding.ORG_CODES: "select org_code from source_row where node is not null",
@@ -57,26 +58,13 @@ _SAID = {
 WORTH_IT = 3
 """Where more than one in so many nodes would have to be linked again, all are."""
 
-_FILES = ("node", "token", "key", "edge", "scored_pair", "named", "noted", "doubted", "crowd", "decision")
+_STAYED = "-stayed"
+_SEALED = {"token": "circle", "key": "circle, free, speakers"}
+_UNSEALED = ("node", "noted", "doubted", "crowd", "edge", "scored_pair", "named", "decision")
+_FILES = (*_UNSEALED, *_SEALED, *(name + _STAYED for name in _SEALED))
 _DRAFT = "linking"
 _FORMAT = "format parquet, compression lz4_raw, dictionary_size_limit 1000"
 
-# Everything that linking reads of a source customer, but its key.
-_DIGESTS = """
-create or replace table node_digest as
-with told as (
-    select node, hash(source_version, customer_name, short_name, uscc, org_code, licence_no, address, phone, parent_key,
-        customer_id_crm, group_id_group, account_no, product_id_crm) as said
-    from source_row where node is not null
-    union all
-    select node, hash('payer', row.account_no, payer.customer_key)
-    from source_row row join payer using (province, account_no) where node is not null and entity = 'account'
-    union all
-    select node, hash('holder', row.product_id_crm, holder.customer_key)
-    from source_row row join holder using (province, product_id_crm) where node is not null and entity = 'product_order'
-)
-select node, (sum(said) % 18446744073709551616::hugeint)::ubigint as digest from told group by node
-"""
 # Tonight's nodes beside those kept, which are numbered as they were.
 _KNOWN = """
 create or replace table renumbered as
@@ -179,8 +167,8 @@ _KEPT = {
         select staying.node, system, province, customer_key, digest, content, round.node as circle, head.node as component
         from kept_node kept join staying on was = kept.node join staying round on round.was = kept.circle
         join staying head on head.was = kept.component""",
-    "token": "select token, false, node from kept_token join staying on was = circle",
-    "key": "select key, false, node, free, speakers from kept_key join staying on was = circle",
+    "token": "select token, node as circle from kept_token join staying on was = circle",
+    "key": "select key, node as circle, free, speakers from kept_key join staying on was = circle",
     "named": "select staying.node, kept.* exclude (node) from kept_named kept join staying on was = kept.node",
     "noted": "select staying.node, kind, detail from kept_noted kept join staying on was = kept.node",
     "doubted": "select staying.node, kept.* exclude (node) from kept_doubted kept join staying on was = kept.node",
@@ -197,14 +185,16 @@ _LAST_RUN = "select seq, data_seq, extract, ran_at::text as ran_at from hub.iden
 
 
 def link(connection: duckdb.DuckDBPyConnection, linker: ModelLinker, memory: Path) -> bool:
-    """Makes what `identity.sources.describe` and the linker make, from the tables of `identity.sources.gather`: by what the
-    memory keeps of the last run, where that serves. Leaves `linked_token` and `linked_key` for `remember`.
+    """Makes what `identity.sources.describe` and the linker make, from the tables of `identity.sources.gather` and
+    `identity.digests`: by what the memory keeps of the last run, where that serves. Leaves `linked_token` and `linked_key`, of
+    what was linked again, for `remember`.
 
     Returns whether it served: then `carried` has the last run's nodes (`was`; `node`: tonight's number of the same, NULL where it
     is gone; `stays`: whether it was not linked again)."""
-    connection.execute(_DIGESTS)
+    _begin_draft(memory)
     in_part = _linked_in_part(connection, linker, memory)
     if not in_part:
+        _begin_draft(memory)
         describe(connection, memory)
         linker.link_by_facts(connection)
         _find_tokens(connection)
@@ -236,14 +226,15 @@ def _linked_in_part(connection: duckdb.DuckDBPyConnection, linker: ModelLinker, 
         shutil.rmtree(kept, ignore_errors=True)
     finally:
         connection.execute("create or replace table node as from every_node; drop table every_node")
-        for name in _FILES:
+        for name in (*_UNSEALED, *_SEALED):
             connection.execute(f"drop view if exists kept_{name}")
     return False
 
 
 def _link_inside(connection: duckdb.DuckDBPyConnection, linker: ModelLinker, memory: Path, kept: Path, seal: _Seal) -> bool:
-    for name in _FILES:
-        connection.execute(f"create or replace temp view kept_{name} as from read_parquet({literal(kept / name)})")
+    for name in (*_UNSEALED, *_SEALED):
+        files = [literal(kept / file) for file in (name, name + _STAYED) if file in _FILES]
+        connection.execute(f"create or replace temp view kept_{name} as from read_parquet([{', '.join(files)}])")
     connection.execute(_KNOWN)
     connection.execute(_CALLED)
     if not _enter(connection, _CHANGED):
@@ -300,25 +291,29 @@ def _take_over(connection: duckdb.DuckDBPyConnection, memory: Path) -> None:
     trust.signal_doubted(connection, f"({_KEPT['doubted']})")
     connection.execute(f"insert into code_trust by name select kind, code, nodes, trust from ({_KEPT['doubted']})")
     blocking.signal_crowds(connection, f"({_KEPT['crowd']})")
-    for name in _LINKED:
+    for name in ("node", "noted", "doubted", "crowd"):
         connection.execute(f"insert into linked_{name} {_KEPT[name]}")
+    for name in _SEALED:
+        connection.execute(f"copy ({_KEPT[name]}) to {literal(memory / _DRAFT / (name + _STAYED))} ({_FORMAT})")
     for name in ("edge", "scored_pair", "named"):
         connection.execute(f"insert into {name} {_KEPT[name]}")
     connection.execute("create or replace table customer_group as select node, component from linked_node")
     refer(connection)
     find_belonging(connection)
-    folding.fold_all(connection, _READ_LATER, memory)
-    folding.forget(connection, _SAID, memory)
+    folding.fold_all(connection, _READ_LATER, memory, touched=True)
+    folding.forget(connection, _SAID | _READ_LATER, memory)
+
+
+def _begin_draft(memory: Path) -> None:
+    shutil.rmtree(memory / _DRAFT, ignore_errors=True)
+    (memory / _DRAFT).mkdir(parents=True)
 
 
 def _write_draft(connection: duckdb.DuckDBPyConnection, memory: Path) -> None:
     """Writes what needs no seal, and lets go of it."""
     draft = memory / _DRAFT
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    queries = {name: f"from linked_{name}" for name in ("node", "noted", "doubted", "crowd")}
-    queries |= {name: f"from {name}" for name in ("edge", "scored_pair", "named", "decision")}
-    for name, query in queries.items():
+    for name in _UNSEALED:
+        query = f"from linked_{name}" if name in _LINKED else f"from {name}"
         connection.execute(f"copy ({query}) to {literal(draft / name)} ({_FORMAT})")
     for name in ("node", "noted", "doubted", "crowd"):
         connection.execute(f"drop table if exists linked_{name}")
@@ -331,11 +326,12 @@ def remember(connection: duckdb.DuckDBPyConnection, memory: Path, settings: Iden
         return
     draft, file = memory / _DRAFT, _folder_of(connection, memory, settings)
     seal = _sealed(salt)
-    connection.execute(
-        f"copy (select {seal('token')} as token, circle from linked_token) to {literal(draft / 'token')} ({_FORMAT}); "
-        f"copy (select {seal('key')} as key, circle, free, speakers from linked_key) to {literal(draft / 'key')} ({_FORMAT})"
-    )
-    connection.execute("drop table linked_token; drop table linked_key")
+    for name, columns in _SEALED.items():
+        query = f"select {seal(name)} as {name}, {columns} from linked_{name}"
+        connection.execute(f"copy ({query}) to {literal(draft / name)} ({_FORMAT})")
+        if not (draft / (name + _STAYED)).exists():
+            connection.execute(f"copy (from ({query}) limit 0) to {literal(draft / (name + _STAYED))} ({_FORMAT})")
+        connection.execute(f"drop table linked_{name}")
     for other in memory.glob("linked-*"):
         shutil.rmtree(other)
     draft.rename(file)

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 from sqlalchemy import Engine
 
-from identity import nights, standing
+from identity import digests, nights, standing
 from identity.decisions import read_decisions
 from identity.extract import IDENTITY_COLUMNS, Extract, open_extract
 from identity.linking import Linker, ModelLinker
@@ -30,7 +30,7 @@ _OF_LINKING = (
     "said", "folded_row", "name_fold", "address_fold", "phone_fold", "contact_fold", "licence_fold", "taxpayer_fold", "record",
     "reference_row", "node_code", "node_key", "code_group", "org_group", "groups", "reference", "weighed", "followed", "tier",
     "tier_group", "node_content", "content_first", "content_pair", "speaker", "candidate", "group_pair", "grown", "speaker_key",
-    "block_key", "usable_key", "worn_key", "group_key", "reached", "token", "token_home", "circle_of", "pointer", "node_digest",
+    "block_key", "usable_key", "worn_key", "group_key", "reached", "token", "token_home", "circle_of", "pointer",
     "named", "renumbered", "called", "key_met", "touched_content",
 )  # fmt: skip
 
@@ -98,6 +98,8 @@ def _resolved(engine: Engine, seq: int, linker: Linker, extract: Extract, *, mod
     connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
     gather(connection)
     read_decisions(connection, seq)
+    if memory:
+        digests.take(connection)
     linked_by, in_part = _link(connection, linker, memory)
     _let_go(connection)
     with alone(engine, "identity") as store:

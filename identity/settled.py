@@ -13,9 +13,8 @@ from pathlib import Path
 
 import duckdb
 
-from identity import folding, golden, survivorship, versions
+from identity import digests, folding, golden, survivorship, versions
 from store.duck import literal
-from store.tables import GOLDEN_ATTRIBUTES
 
 # A row's codes in comparable form follow from what it says; how far they are believed does not, nor does who its parent is.
 _INPUTS = """
@@ -23,7 +22,7 @@ create or replace temp table golden_input as
 with given as (
     select customer_id, sum(hash(attribute, value, decision_id)) as digest from pinned group by customer_id
 ), told as (
-    select component, sum(hash({columns})) as digest from source_row join customer_group using (node) group by component
+    select component, sum(shown) as digest from node_digest join customer_group using (node) group by component
 ), doubted as (
     select component, sum(hash(entity, source_key, code_trust.kind, trust)) as digest
     from source_row join customer_group using (node)
@@ -61,18 +60,18 @@ copy (
 ) to {file} (format parquet)
 """
 _SEAL = "hash(golden_input.digest, now.row_hash, now.lineage_hash)"
-_ROW = ("entity", "system", "province", "customer_key", "source_key", "source_version", "batch_id", "row_no")
 
 
 def find(connection: duckdb.DuckDBPyConnection, memory: Path | None) -> None:
     """Makes `golden_customer_current`, what the store holds, and `settled` (`component, customer_id`): the groups whose golden
-    record is among it already; none without a `memory`. With one, also `golden_input` (each group's digest), for `remember`."""
+    record is among it already; none without a `memory`. With one, also `golden_input` (each group's digest), for `remember`,
+    from `node_digest` (`identity.digests`), which is dropped."""
     versions.read_open(connection, golden.GOLDEN)
     connection.execute(_NONE)
     if memory is None:
         return
-    columns = (*_ROW, *(name for name in GOLDEN_ATTRIBUTES if name not in golden.DERIVED))
-    connection.execute(_INPUTS.format(columns=", ".join(dict.fromkeys(columns))))
+    connection.execute(_INPUTS)
+    connection.execute("drop table node_digest")
     file = _file_of(memory)
     if not file.exists():
         return
@@ -98,7 +97,7 @@ def remember(connection: duckdb.DuckDBPyConnection, memory: Path) -> None:
 @cache
 def _rules() -> str:
     """What tells one state of the rules from another: their source, what is declared, and how DuckDB hashes."""
-    files = (Path(golden.__file__), Path(survivorship.__file__), survivorship.DEFAULT)
+    files = (Path(golden.__file__), Path(digests.__file__), Path(survivorship.__file__), survivorship.DEFAULT)
     text = duckdb.__version__ + folding.rules() + "".join(file.read_text(encoding="utf-8") for file in files)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

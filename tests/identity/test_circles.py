@@ -15,7 +15,7 @@ from scene import crosswalk
 from sqlalchemy import Engine, create_engine, text
 
 from hub.errors import NotAllowed
-from identity import folding, nights
+from identity import digests, folding, nights
 from identity.decisions import Record, Verdict, decide_pair, set_value, undo
 from identity.linking import ModelLinker
 from identity.parts import claimed
@@ -72,6 +72,7 @@ class Nights:
         world.decide(connection)
         linker = ModelLinker(self.settings, scorer=by_rule_of_thumb, memory=self.memory if kept else None)
         if kept:
+            digests.take(connection)
             nights.link(connection, linker, self.memory)
             nights.remember(connection, self.memory, self.settings)
             self.inside += connection.execute(
