@@ -10,6 +10,7 @@ column: an entity of which one is asked for is read anew each time, into the tas
 | `<entity>-<columns>-b<batch>-<seq>-<ledger>.parquet` | a batch of facts at a sequence |
 | `<name>-<query>-<seq>-<ledger>.parquet` | what stands for a personal column at a sequence (`identity.alike`) |
 | `found-<rules>-<seq>-<ledger>.parquet` | the products of which reconciliation found something (`reconcile.near`) |
+| `<name>-<query>-<part>.parquet` | what a query says of a part: charges summed, rows counted |
 | `….parquet.<DuckDB>.sum` | how many rows a part has, and the sum of their hashes by this DuckDB (`Extract.digest`) |
 
 `<ledger>` is a digest of the batches loaded up to the sequence, with what the gate decided of them: a part is used only where the
@@ -118,6 +119,7 @@ class Parts:
         self.used: set[Path] = set()
         self.facts: dict[str, list[Part]] = {}
         self._made: dict[str, tuple[list[Path], list[tuple[int, str]]]] = {}
+        self._overlaid: dict[str, Part] = {}
         self._ledgers: dict[int, str] = {}
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -145,6 +147,8 @@ class Parts:
             rows = overlaid if changed else f"select * from read_parquet({duck.literal(kept.file)})"
             cursor.execute(f"create or replace view core.{entity} as {rows}")
         self.used.add(kept.file)
+        if changed:
+            self._overlaid[entity] = kept
         later = [(-1, f"{entity}_gone"), (1, f"{entity}_now")] if changed else []
         self._made[entity] = ([kept.file], later)
 
@@ -262,6 +266,22 @@ class Parts:
         with self.engine.connect() as store:
             return _numbers(store, query, facts if beside is None else {**facts, "beside": beside})
 
+    def said_since(self, connection: duckdb.DuckDBPyConnection, entity: str, column: str, since: int) -> str | None:
+        """SELECT of what `column` says, or said at `since` or later, of the keys that loads touched after it (`province, value`);
+        makes `<entity>_said`. None where the part is younger: what was said before it is not in it."""
+        kept = self._overlaid.get(entity)
+        if kept is None or kept.seq > since:
+            return None
+        recent, ever = (listed(self.loaded(feeds_of(entity), seq)) for seq in (since, kept.seq))
+        query = f"select system, province, source_key, {column} as value, batch_id in ({recent}) as is_recent from core.{entity}"
+        read_store(connection, f"{entity}_said", f"{query} where batch_id in ({ever})")
+        keys = "system, province, source_key"
+        touched = f"semi join (select {keys} from {entity}_said where is_recent) touched using ({keys})"
+        return (
+            f"select province, value from {entity}_said {touched} "
+            f"union all select province, {column} from ({_gone(kept)}) {touched}"
+        )
+
     def _write(self, entity: str, file: Path, query: str, constant: str = "") -> Part:
         with self.connection.cursor() as cursor:
             return self._renamed(entity, file, lambda draft: copy_store(cursor, draft, query, constant))
@@ -288,18 +308,27 @@ class Parts:
         each += [(sign * rows, sign * total) for sign, table in later for rows, total in [sums(self.connection, table)]]
         return sum(rows for rows, _ in each), sum(total for _, total in each)
 
-    def provinces(self, entity: str) -> str | None:
-        """SELECT of the provinces that the entity's parts name, and how many rows it has of each (`province, held`; 0 where all
-        are gone), told without bringing the parts together; None where it has none."""
+    def counted(self, entity: str, keys: Sequence[str], counts: Mapping[str, str]) -> str | None:
+        """As `Extract.counted`, told without bringing the entity's parts together; None where it has none."""
         if entity not in self._made:
             return None
         files, later = self._made[entity]
-        each = [(1, f"read_parquet([{', '.join(map(duck.literal, files))}])"), *later]
-        counted = " union all ".join(
-            f"select province::varchar as province, {sign} * count(*) as held from {relation} group by province"
-            for sign, relation in each
-        )
-        return f"select province, sum(held)::bigint as held from ({counted}) group by province"
+        overlaid = self._overlaid.get(entity)
+        query = counted("{rows}", keys, counts)
+        each = [(1, f"read_parquet({duck.literal(self.beside(f'counted_{entity}', query, file))})") for file in files]
+        rows = {f"{entity}_gone": f"({_gone(overlaid)})"} if overlaid else {}
+        each += [(sign, f"({query.format(rows=rows.get(table, table))})") for sign, table in later]
+        signed = " union all ".join(f"select {sign} as sign, * from {told}" for sign, told in each)
+        return counted(f"({signed})", keys, {name: f"sum(sign * {name})::bigint" for name in counts})
+
+    def beside(self, name: str, query: str, file: Path) -> Path:
+        """The file of what a query of `{rows}` says of a part: kept beside it, under a name that follows from both."""
+        digest = _digest((query,))
+        told = self.folder / f"{name}-{digest}-{file.stem}.parquet"
+        if not told.exists():
+            self.put(name, told, query.format(rows=f"read_parquet({duck.literal(file)})"))
+        self.used.add(told)
+        return told
 
     def _sum_of_part(self, file: Path) -> tuple[int, int]:
         told = file.with_name(f"{file.name}.{duckdb.__version__}.sum")
@@ -311,6 +340,11 @@ class Parts:
             draft.replace(told)
         rows, total = map(int, told.read_text(encoding="ascii").split())
         return rows, total
+
+
+def counted(rows: str, keys: Sequence[str], counts: Mapping[str, str]) -> str:
+    """SELECT of `keys` and of what is counted by them."""
+    return f"select {', '.join((*keys, *(f'{count} as {name}' for name, count in counts.items())))} from {rows} group by all"
 
 
 def sums(connection: duckdb.DuckDBPyConnection, relation: str) -> tuple[int, int]:
@@ -332,6 +366,12 @@ def _overlaid(connection: duckdb.DuckDBPyConnection, entity: str, file: Path) ->
     )
     left = f"select * exclude (file_row_number) from {rows} anti join {entity}_gone using (file_row_number)"
     return f"{left} union all by name select * from {entity}_now"
+
+
+def _gone(part: Part) -> str:
+    """A query of the part's rows that are gone, of which only what is asked for is read."""
+    rows = f"read_parquet({duck.literal(part.file)}, file_row_number = true)"
+    return f"select * exclude (file_row_number) from {rows} semi join {part.entity}_gone using (file_row_number)"
 
 
 def _rows_of(connection: duckdb.DuckDBPyConnection, file: Path) -> int:

@@ -1,4 +1,5 @@
-"""Bill items summed once: `charge` and `rent` (`reconcile.shared`), of which every rule about charges is made.
+"""Bill items summed once: `charge`, `product_charge`, `account_bill` and `rent` (`reconcile.shared`), of which every rule about
+charges is made.
 
 Sums of a part of the extract are kept beside the part, under a name that follows from the part and from the statement: a night
 that brings no new month reads them, takes away what corrections closed, and adds what they brought.
@@ -6,14 +7,12 @@ that brings no new month reads them, takes away what corrections closed, and add
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
 
 from identity.extract import Extract
-from identity.parts import Parts
 from reconcile.provinces import TYPE, enumerate_provinces
 from store.duck import literal
 
@@ -37,20 +36,24 @@ from (
         sum(wrong_by) filter (wrong_by <> 0) as wrong_by_fen, sum(abs(wrong_by)) filter (wrong_by <> 0) as abs_wrong_fen
     from (
         select *, case when charge_item not in {RENT} then amount_fen - quantity::hugeint * price_fen end as wrong_by
-        from {{items}} item
+        from {{rows}} item
     ) line group by all
 ) summed
 """
 _RENT = f"""
 select province, (year(charged_from) * 100 + month(charged_from))::varchar as month, bill_no, product_id_crm, batch_id,
     row_no, source_key as item_no, quantity, price_fen, amount_fen, charged_from, charged_to
-from {{items}} item where charge_item in {RENT}
+from {{rows}} item where charge_item in {RENT}
 """
 
 _BILLED = ("items", "amount_fen", "tax_fen", "untaxed")
 _ACCOUNT_BILL = f"""
 select province, month, account_no, bill_no, {", ".join(f"sum({name})::bigint as {name}" for name in _BILLED)}
-from {{items}} charge group by province, month, account_no, bill_no having sum(items) <> 0
+from {{rows}} charge group by province, month, account_no, bill_no having sum(items) <> 0
+"""
+_PRODUCT_CHARGE = """
+select province, month, product_id_crm, sum(amount_fen)::bigint as amount_fen, min(bill_no) as bill_no
+from {rows} charge where product_id_crm is not null group by province, month, product_id_crm
 """
 
 # What was charged by the rows that corrections closed, to be taken away again.
@@ -58,16 +61,16 @@ _TAKEN = "create or replace table taken as select {keys}, {taken} from ({closed_
 # Products whose charges are summed again: those of closed rows, and those of a month's smaller parts, its corrections. A product
 # more than need be is only summed once more, so one column tells enough.
 _TOUCHED = """
+create or replace table charged_again as
+select coalesce(product_id_crm, '') as product from taken
+union
+select coalesce(product_id_crm, '') from read_parquet({charges}, filename = true) semi join (
+    from charge_month qualify row_number() over (partition by province, month order by held desc, filename) > 1
+) smaller using (filename, province, month);
+
 create or replace table charge_before as
-with touched as (
-    select coalesce(product_id_crm, '') as product from taken
-    union
-    select coalesce(product_id_crm, '') from read_parquet({charges}, filename = true) semi join (
-        from charge_month qualify row_number() over (partition by province, month order by held desc, filename) > 1
-    ) smaller using (filename, province, month)
-)
 select part.* from read_parquet({charges}, filename = true, file_row_number = true) part
-semi join touched on coalesce(product_id_crm, '') = product
+semi join charged_again on coalesce(product_id_crm, '') = product
 """
 _AGAIN = """
 create or replace table charge_again as
@@ -77,23 +80,25 @@ group by {keys} having sum(items) <> 0
 
 
 def sum_charges(extract: Extract) -> None:
-    """Makes `charge`, `rent` and `account_bill` of the extract's bill items."""
+    """Makes `charge`, `product_charge`, `account_bill` and `rent` of the extract's bill items."""
     enumerate_provinces(extract)
     connection, parts = extract.connection, extract.parts
     enumerated = f"select * replace (province::{TYPE} as province)"
     if parts is None or not parts.facts.get("bill_item"):
-        connection.execute(f"create or replace table charge as {enumerated} from ({_CHARGE.format(items='core.bill_item')})")
-        connection.execute(f"create or replace table rent as {enumerated} from ({_RENT.format(items='core.bill_item')})")
-        connection.execute(f"create or replace table account_bill as {_ACCOUNT_BILL.format(items='charge')}")
+        connection.execute(f"create or replace table charge as {enumerated} from ({_CHARGE.format(rows='core.bill_item')})")
+        connection.execute(f"create or replace table rent as {enumerated} from ({_RENT.format(rows='core.bill_item')})")
+        connection.execute(f"create or replace table account_bill as {_ACCOUNT_BILL.format(rows='charge')}")
+        connection.execute(f"create or replace view product_charge as {_PRODUCT_CHARGE.format(rows='charge')}")
         return
     items = [part.file for part in parts.facts["bill_item"]]
-    charged = [_kept(connection, parts, "charge", _CHARGE, file) for file in items]
+    charged = [parts.beside("charge", _CHARGE, file) for file in items]
     charges = _listed(charged)
-    billed = "from read_parquet(" + _listed([_kept(connection, parts, "billed", _ACCOUNT_BILL, file) for file in charged]) + ")"
-    rents = _listed([_kept(connection, parts, "rent", _RENT, file) for file in items])
+    billed = "from read_parquet(" + _listed([parts.beside("billed", _ACCOUNT_BILL, file) for file in charged]) + ")"
+    products = f"from read_parquet({_listed([parts.beside('product_charge', _PRODUCT_CHARGE, file) for file in charged])})"
+    rents = _listed([parts.beside("rent", _RENT, file) for file in items])
     each = f"from read_parquet({charges})"
     if _overlap(connection, charges):
-        closed_charges = _CHARGE.format(items="bill_item_closed")
+        closed_charges = _CHARGE.format(rows="bill_item_closed")
         taken = ", ".join(f"-{name} as {name}" for name in _SUMS)
         connection.execute(_TAKEN.format(keys=_KEYS, taken=taken, closed_charges=closed_charges))
         connection.execute(_TOUCHED.format(charges=charges))
@@ -103,8 +108,11 @@ def sum_charges(extract: Extract) -> None:
         keys = "province, month, account_no, bill_no"
         billed += f" union all by name select {keys}, {', '.join(f'-{name} as {name}' for name in _BILLED)} from charge_before"
         billed += f" union all by name select {keys}, {', '.join(_BILLED)} from charge_again"
+        products += " anti join charged_again on product_id_crm = product"
+        products += f" union all by name {_PRODUCT_CHARGE.format(rows='charge_again')}"
     connection.execute(f"create or replace view charge as {enumerated} from ({each})")
-    connection.execute(f"create or replace table account_bill as {enumerated} from ({_ACCOUNT_BILL.format(items=f'({billed})')})")
+    connection.execute(f"create or replace view product_charge as {enumerated} from ({products})")
+    connection.execute(f"create or replace table account_bill as {enumerated} from ({_ACCOUNT_BILL.format(rows=f'({billed})')})")
     connection.execute(
         f"create or replace view rent as {enumerated.replace('*', '* exclude (batch_id, row_no)')} "
         f"from read_parquet({rents}) anti join bill_item_closed using (batch_id, row_no)"
@@ -124,17 +132,6 @@ def _without_those(connection: duckdb.DuckDBPyConnection, charges: str) -> str:
         left = f"read_parquet({file}, file_row_number = true) anti join {places} using (file_row_number)"
         each.append(f"select * exclude (file_row_number) from {left}")
     return " union all by name ".join(each)
-
-
-def _kept(connection: duckdb.DuckDBPyConnection, parts: Parts, name: str, statement: str, items: Path) -> Path:
-    file = parts.folder / f"{name}-{hashlib.sha256(statement.encode()).hexdigest()[:12]}-{items.stem}.parquet"
-    if not file.exists():
-        draft = file.with_suffix(".tmp")
-        query = statement.format(items=f"read_parquet({literal(items)})")
-        connection.execute(f"copy ({query}) to {literal(draft)} (format parquet)")
-        draft.replace(file)
-    parts.used.add(file)
-    return file
 
 
 def _overlap(connection: duckdb.DuckDBPyConnection, charges: str) -> bool:

@@ -22,6 +22,8 @@ import duckdb
 
 from hub.errors import InvariantBroken
 from hub.periods import SHANGHAI, first_day
+from identity.extract import Extract
+from identity.parts import counted
 from reconcile import odd
 from reconcile.near import Near, narrowed
 from reconcile.rule import Ref, Rule
@@ -48,8 +50,7 @@ select '{rule_id}', province, sum(subjects) from (
 # Rules that look at the same rows count them in one pass.
 _COUNTED = """
 insert into counted select * from (
-    select unnest([{numbers}]), province, unnest(counts) as subjects
-    from (select province, [{counts}] as counts from {rows} group by province)
+    select unnest([{numbers}]), province, unnest([{names}]) as subjects from ({counted})
 ) where subjects > 0
 """
 _JUDGE = """
@@ -91,7 +92,7 @@ select rule_id, province, subject from finding group by rule_id, province, subje
 """
 
 
-def judge(connection: duckdb.DuckDBPyConnection, rules: Sequence[Rule], cycle: str, near: Near | None = None) -> None:
+def judge(extract: Extract, rules: Sequence[Rule], cycle: str, near: Near | None = None) -> None:
     """Makes `finding`, what each rule finds, and `judged` (`rule_id, province, subjects`), what each rule looked at.
 
     `near`: what was kept of the run before; rules that look at one product at a time are judged for touched products alone.
@@ -99,26 +100,31 @@ def judge(connection: duckdb.DuckDBPyConnection, rules: Sequence[Rule], cycle: s
     Raises InvariantBroken where a rule finds one subject twice: its grain is not what it declares. Needs the tables of
     `reconcile.shared`. Rules may read the night as `getvariable('night')` (a date).
     """
+    connection = extract.connection
     connection.execute(_TABLES)
     connection.execute(f"set variable night = date '{first_day(cycle).isoformat()}'")
-    _count(connection, rules)
+    _count(extract, rules)
     _find(connection, [rule for rule in rules if not rule.by_product], cycle)
     with narrowed(connection) if near and near.begin() else nullcontext():
         odd.make(connection)
         _find(connection, [rule for rule in rules if rule.by_product], cycle)
-    connection.execute(_FINDING)
+        connection.execute(_FINDING)
     twice = connection.execute(_TWICE).fetchone()
     if twice:
         raise InvariantBroken(f"rule {twice[0]} finds one subject twice in {twice[1]}: {twice[2]}", rule_id=twice[0])
 
 
-def _count(connection: duckdb.DuckDBPyConnection, rules: Iterable[Rule]) -> None:
+def _count(extract: Extract, rules: Iterable[Rule]) -> None:
+    connection, entities = extract.connection, {f"core.{entity}": entity for entity in extract.entities}
     numbers = {base: number for number, base in enumerate(dict.fromkeys(rule.base for rule in rules))}
     for rows in dict.fromkeys(base.rows for base in numbers):
         same = [base for base in numbers if base.rows == rows]
-        counts = ", ".join(f"{base.subjects} filter (where {base.where})" for base in same)
+        counts = {f"base_{numbers[base]}": f"{base.subjects} filter (where {base.where})" for base in same}
+        # Distinct subjects of several parts do not add up.
+        entity = entities.get(rows) if all(base.subjects == "count(*)" for base in same) else None
+        told = extract.counted(entity, ["province"], counts) if entity else counted(rows, ["province"], counts)
         listed = ", ".join(str(numbers[base]) for base in same)
-        connection.execute(_COUNTED.format(numbers=listed, counts=counts, rows=rows))
+        connection.execute(_COUNTED.format(numbers=listed, names=", ".join(counts), counted=told))
     for rule in rules:
         connection.execute(_judged(rule, numbers[rule.base]))
 

@@ -12,7 +12,8 @@ all products touched.
 | an account, customer or agreement | the products of which a row names it |
 | nothing, but identity took a CRM customer for another than before | the same |
 
-While these rules are judged, `RELATIONS` hold the rows of those products alone, and the rows that name none.
+While these rules are judged, and while it is looked up whose the findings are, `RELATIONS` hold the rows of those products alone,
+of the products that the other rules' findings name, and the rows that name none.
 """
 
 from __future__ import annotations
@@ -87,6 +88,8 @@ select 'batch', null, unnest([{batches}]::varchar[])
 union
 select 'clock', null, '{clock}'
 """
+# So that it can be told among few whose the products are that the rules judged whole find.
+_FOUND_SO_FAR = "select province, holder_key as product from finding_raw where holder = 'product_id_crm'"
 _OTHERWISE = """
 with now as ({seen}), each as (
     select *, true as is_now from now union all select *, false from before
@@ -140,7 +143,7 @@ class Near:
         loaded = ", ".join(map(str, set(parts.loaded(feeds_of("bill_item"), before.seq)) & set(self._batches)))
         if _one(connection, _OTHERWISE.format(seen=self._seen(), loaded=loaded)):
             return False
-        connection.execute(_TOUCHED.format(type=TYPE, each=" union all ".join(self._each)))
+        connection.execute(_TOUCHED.format(type=TYPE, each=" union all ".join((*self._each, _FOUND_SO_FAR))))
         if _one(connection, "select count(*) from near") * 100 > _one(connection, "select count(*) from core.product") * AT_MOST:
             return False
         for relation in RELATIONS:
@@ -167,6 +170,9 @@ def _naming(connection: duckdb.DuckDBPyConnection, parts: Parts, since: int) -> 
     """SELECTs of the products that what was loaded names."""
     for entity, query in {"product": _ITSELF, "bill_item": _CHARGED, **dict.fromkeys(NAMING, _NAMING)}.items():
         if batches := parts.loaded(feeds_of(entity), since):
+            if entity in NAMING and (said := parts.said_since(connection, entity, "product_id_crm", since)):
+                yield f"select province, value as product from ({said})"
+                continue
             wanted = query.format(entity=entity, batches=listed(batches), since=since, seq=parts.seq)
             read_store(connection, f"touched_{entity}", wanted)
             yield f"select province, product from touched_{entity}"

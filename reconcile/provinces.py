@@ -8,7 +8,6 @@ from schemas.entities import FACTS
 TYPE = "province_name"
 """The enumeration, in the order of the text; what is cast to it reads, sorts and joins as the text does."""
 _AS_READ = "_as_read"
-_COUNTED = "select province, count(*) as held from core.{entity} group by province"
 
 
 def enumerate_provinces(extract: Extract) -> None:
@@ -20,10 +19,9 @@ def enumerate_provinces(extract: Extract) -> None:
     connection = extract.connection
     if connection.execute(f"select 1 from duckdb_types() where type_name = '{TYPE}'").fetchone():
         return
-    told = {entity: extract.parts.provinces(entity) if extract.parts else None for entity in extract.entities}
     each = " union all ".join(
-        f"select '{entity}' as entity, * from ({provinces or _COUNTED.format(entity=entity)})"
-        for entity, provinces in told.items()
+        f"select '{entity}' as entity, * from ({extract.counted(entity, ['province'], {'held': 'count(*)'})})"
+        for entity in extract.entities
     )
     connection.execute(f"create or replace table entity_province as select * from ({each}) where province is not null")
     connection.execute(f"create type {TYPE} as enum (select distinct province from entity_province order by province)")

@@ -82,7 +82,7 @@ def reconcile(
     connection = extract.connection
     near = Near(extract, rules, batches, periods)
     shared.prepare(extract, batches, periods, near.ask)
-    judge(connection, rules, cycle, near)
+    judge(extract, rules, cycle, near)
     with alone(engine, "reconcile") as store:
         ledger.meet(connection, cycle)
         outcomes = tuple(_outcome(connection, rule) for rule in rules)

@@ -3,6 +3,7 @@
 | table | a row is |
 |---|---|
 | `charge` | what one bill charges one account for one product in one month: `items`, `amount_fen`, `tax_fen`, `untaxed` (items without tax), `rent_fen`, `discount_fen`, and the lines that are not quantity times price (`wrong_lines`, `wrong_fen`, `wrong_by_fen`, `abs_wrong_fen`) |
+| `product_charge` | what one product was charged in one month: `amount_fen`, and the first `bill_no` |
 | `rent` | one rent item: `item_no`, `bill_no`, `product_id_crm`, `month`, `quantity`, `price_fen`, `amount_fen`, `charged_from`, `charged_to` |
 | `account_bill` | what one bill charges one account in one month: `items`, `amount_fen`, `tax_fen`, `untaxed` |
 | `bill_sum` | the accepted items of one bill |
@@ -123,12 +124,11 @@ create or replace macro was_active(of_province, of_product, status, first_month,
 _GOLDEN = "select system, province, customer_key, customer_id from core.crosswalk where recorded_to is null"
 # Of a province that the extract holds nothing of, nobody asks.
 _KNOWN = f"create or replace table golden as select * replace (try_cast(province as {TYPE}) as province) from golden"
-_CUSTOMERS = """
+_CUSTOMERS = f"""
 create or replace table payer as
 select paying.province, paying.account_no, paying.customer_key, golden.customer_id, paying.products
 from (
-    select province, account_no, customer_key, count(*) as products from core.product
-    where account_no is not null group by province, account_no, customer_key
+    select * replace (province::{TYPE} as province) from ({{paying}}) where account_no is not null and products > 0
 ) paying
 left join golden on golden.system = 'crm' and golden.province = paying.province and golden.customer_key = paying.customer_key;
 
@@ -229,7 +229,8 @@ def derive(extract: Extract, periods: Sequence[str] | None, asked: Callable[[], 
     connection.execute(_SUMS.format(judged=f"month in ({months or 'null'})" if periods is not None else "true"))
     connection.execute(_TOKENS)
     connection.execute(_WAS_ACTIVE)
-    connection.execute(_CUSTOMERS)
+    paying = extract.counted("product", ["province", "account_no", "customer_key"], {"products": "count(*)"})
+    connection.execute(_CUSTOMERS.format(paying=paying))
     connection.execute(_JOBS)
     connection.execute(_LATEST)
     figures.make(connection)

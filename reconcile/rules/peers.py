@@ -25,11 +25,11 @@ CHARGE_UNLIKE_PEERS = Rule(
     left=words.said("Charged, fen", "计费金额(分)"),
     right=words.said("Mean of the offering, fen", "同类均值(分)"),
     found=f"""
-        with charged as (
-            select province, product_id_crm, month, sum(amount_fen)::bigint as fen, min(bill_no) as bill_no
-            from charge join kept using (province, month) where product_id_crm is not null group by all
-        ), member as (
-            select charged.*, product.offering from charged join core.product product on product.province = charged.province
+        with member as (
+            select charged.province, charged.product_id_crm, charged.month, charged.amount_fen as fen, charged.bill_no,
+                product.offering
+            from product_charge charged join kept using (province, month)
+            join core.product product on product.province = charged.province
                 and product.product_id_crm = charged.product_id_crm
         ), offering as (
             select province, offering, month, count(*)::hugeint as n, sum(fen::hugeint) as s, sum(fen::hugeint * fen) as q

@@ -167,9 +167,13 @@ def put(connection: duckdb.DuckDBPyConnection, table: str, row: dict[str, Any]) 
     connection.execute(f"insert into {table} ({', '.join(row)}) values ({marks})", list(row.values()))
 
 
+def extract_of(connection: duckdb.DuckDBPyConnection) -> Extract:
+    return Extract(connection, 0, tuple(RECONCILE_COLUMNS))
+
+
 def found(connection: duckdb.DuckDBPyConnection, rules: tuple[Rule, ...]) -> list[dict[str, Any]]:
-    shared.derive(Extract(connection, 0, tuple(RECONCILE_COLUMNS)), None)
-    judge(connection, rules, NIGHT)
+    shared.derive(extract_of(connection), None)
+    judge(extract_of(connection), rules, NIGHT)
     rows = connection.execute(
         "select subject, left_value, right_value, money_fen from finding where not undetermined order by rule_id, subject"
     ).fetchall()
@@ -278,7 +282,7 @@ def test_what_is_left_out_of_the_odd_rows_is_nothing_that_a_rule_would_find(cont
         among_odd = connection.execute("select * from finding order by all").fetchall()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(odd, "ODD", {table: (every, "true") for table, (every, _) in ODD.items()})
-            judge(connection, rules, NIGHT)
+            judge(extract_of(connection), rules, NIGHT)
         assert connection.execute("select * from finding order by all").fetchall() == among_odd
 
 

@@ -153,9 +153,9 @@ class Nights:
                 self.item(f"{key}N{self.number}", p, of=correction, **fate)
         self.item(f"extra{self.number}", pick(range(PRODUCTS)), of=correction)
 
-    def another_customer(self) -> None:
+    def another_customer(self, key: str = "") -> None:
         """Identity takes one CRM customer for another."""
-        key = f"C{self.chance.randrange(CUSTOMERS):04d}"
+        key = key or f"C{self.chance.randrange(CUSTOMERS):04d}"
         with self.engine.begin() as store:
             seq = sequence.advance(store)
             of = {"seq": seq, "key": key, "id": f"BC{self.chance.randrange(3)}"}
@@ -171,13 +171,18 @@ Found = list[tuple[Any, ...]]
 
 
 def found(engine: Engine, seq: int, batches: list[int], kept: Path | None) -> tuple[Found, bool]:
-    """What every rule finds, and whether touched products alone were asked about."""
+    """What every rule finds and how many subjects it judged, what was summed and counted for them, and whether touched products
+    alone were asked about."""
     with open_extract(engine, seq, RECONCILE_COLUMNS, batches, kept=kept) as extract:
         asked = Near(extract, RULES, batches, None)
         shared.prepare(extract, batches, None, asked.ask)
-        judge(extract.connection, RULES, NIGHT, asked)
+        judge(extract, RULES, NIGHT, asked)
         asked.remember()
-        rows = extract.connection.execute("select * from finding order by all").fetchall()
+        rows = [
+            row
+            for table in ("finding", "judged", "charge", "product_charge", "account_bill", "payer", "present")
+            for row in extract.connection.execute(f"select * from {table} order by all").fetchall()
+        ]
         near_ones = extract.connection.execute("select 1 from duckdb_tables() where table_name = 'near_product'").fetchall()
         return rows, bool(near_ones)
 
@@ -225,6 +230,48 @@ def test_what_only_an_order_or_a_charge_names_is_minded(
         (row[0], subject) for row in before for subject in re.findall(r'"([OP]+[0-9]{4})"', str(row))
     }
     assert {("order_for_unknown_customer", "OP0000"), ("item_for_unknown_account", "P0001")} <= new
+
+
+@pytest.mark.postgres
+def test_whose_a_product_is_that_nothing_touched_is_told(
+    store_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(near, "AT_MOST", 1000)
+    nights = Nights(store_engine, 1)
+    for product in ("P0020", "P0032"):
+        nights.scene.rows["product", "crm", "gd", product]["service_no"] = "057187650001"
+    nights.another_customer("C0008")
+    found(store_engine, nights.load(), nights.batches, tmp_path)
+    nights.number += 1
+    nights.batches.append(FEBRUARY + nights.number)
+    nights.item("late", 30, of=nights.batches[-1])
+    seq = nights.load()
+    rows, was_near = found(store_engine, seq, nights.batches, tmp_path)
+    assert was_near
+    assert rows == found(store_engine, seq, nights.batches, None)[0]
+    (whose,) = [row[-1] for row in rows if row[0] == "number_with_two_live_users" and row[2] == "gd"]
+    assert str(whose).startswith("BC")
+
+
+@pytest.mark.postgres
+def test_what_an_order_named_between_two_nights_is_minded(
+    store_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the part, which is older, nor what the order says now names the product that it no longer speaks of."""
+    monkeypatch.setattr(near, "AT_MOST", 1000)
+    nights = Nights(store_engine, 1)
+    nights.scene.forget("product_order", "orders", "OP0001")
+    never_ordered = []
+    for named in ("P0000", "P0001", "P0002"):
+        nights.say("product_order", "OP0000", product_id_crm=named)
+        seq = nights.load()
+        rows, was_near = found(store_engine, seq, nights.batches, tmp_path)
+        assert rows == found(store_engine, seq, nights.batches, None)[0]
+        never_ordered.append("P0001" in str([row for row in rows if row[0] == "billed_but_never_ordered" and row[2] == "gd"]))
+        nights.number += 1
+        nights.batches.append(FEBRUARY + nights.number)
+    assert was_near
+    assert never_ordered == [True, False, True]
 
 
 @pytest.mark.postgres
