@@ -50,8 +50,8 @@ with recorded as (
     select asked.head, asked.place, office.node as owner, office.component,
         case when asked.place = office.place then 0 else 1 end as distance
     from asked join office using (head)
-    where asked.place = '' or office.place = '' or left(office.place, length(asked.place)) = asked.place
-        or left(asked.place, length(office.place)) = office.place
+    where asked.place = '' or office.place = ''
+        or starts_with(office.place, asked.place) or starts_with(asked.place, office.place)
 ), nearest as (
     select * from fitting qualify rank() over (partition by head, place order by distance) = 1
 ), owned as (

@@ -157,7 +157,8 @@ def read_current(connection: duckdb.DuckDBPyConnection) -> None:
     read_open_of(connection, CROSSWALK, "customer_id", others)
     connection.execute(
         "delete from crosswalk_current where (system, province, customer_key) in "
-        "(select (system, province, customer_key) from node semi join standing using (node))"
+        "(select (system, province, customer_key) from node semi join standing using (node) "
+        "semi join crosswalk_current using (system, province, customer_key))"
     )
 
 

@@ -18,10 +18,10 @@ _OF_A_ROW = ("entity", "system", "province", "customer_key", "source_key", "batc
 _SHOWN = (*_OF_A_ROW, *(name for name in GOLDEN_ATTRIBUTES if name not in DERIVED and name not in _LINKED_BY))
 _DIGESTS = f"""
 create or replace table node_digest as
-with said_by_row as (
-    select *, hash({", ".join(_LINKED_BY)}) as said from source_row where node is not null
-), told as (
-    select node, said, hash(said, {", ".join(_SHOWN)}) as shown from said_by_row
+with told as (
+    select node, said, hash(said, {", ".join(_SHOWN)}) as shown from (
+        select *, hash({", ".join(_LINKED_BY)}) as said from source_row where node is not null
+    )
     union all
     select node, hash('payer', row.account_no, payer.customer_key), 0
     from source_row row join payer using (province, account_no) where node is not null and entity = 'account'
@@ -29,8 +29,8 @@ with said_by_row as (
     select node, hash('holder', row.product_id_crm, holder.customer_key), 0
     from source_row row join holder using (province, product_id_crm) where node is not null and entity = 'product_order'
 )
-select node, (sum(said) % 18446744073709551616::hugeint)::ubigint as digest,
-    (sum(shown) % 18446744073709551616::hugeint)::ubigint as shown
+select node, (sum(said) & 18446744073709551615)::ubigint as digest,
+    (sum(shown) & 18446744073709551615)::ubigint as shown
 from told group by node
 """
 

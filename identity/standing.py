@@ -37,15 +37,18 @@ _RECALLED = """
 create or replace temp table was_row as
 select carried.node, stays, number, name, seal from {crosswalk} kept join carried on was = kept.node;
 
-create or replace temp view past as select node, number from was_row;
+create or replace temp table past as select node, number from was_row;
 
 create or replace table home as
 with known as (
     select number, carried.node, system, province, customer_key from {home} kept left join carried on was = kept.node
+), here as (
+    from known where node is not null
+    union all
+    select number, node.node, system, province, customer_key
+    from (from known where node is null) left join node using (system, province, customer_key)
 )
-select 'BC' || lpad(number::varchar, 8, '0') as customer_id, number, coalesce(known.node, node.node) as node,
-    system, province, customer_key
-from known left join node using (system, province, customer_key)
+select 'BC' || lpad(number::varchar, 8, '0') as customer_id, * from here
 """
 _SEALS = """
 create or replace temp table crosswalk_seal as

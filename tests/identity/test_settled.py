@@ -9,7 +9,7 @@ import pytest
 from scene import Scene, crosswalk
 from sqlalchemy import Engine, text
 
-from identity import settled, standing
+from identity import nights, settled, standing
 from identity.decisions import set_value, withdraw_value
 from identity.resolve import resolve
 
@@ -150,3 +150,57 @@ def test_a_memory_of_a_run_that_is_not_the_stores_last_lets_nothing_stand(
     night(store_engine, scene, tmp_path)
     night(store_engine, scene, tmp_path)
     assert left_standing == [0, 0, 0, 6]
+
+
+@pytest.fixture
+def recalled(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Of each run with a memory, whether it took ids from it; a part is linked again however few are left."""
+    monkeypatch.setattr(nights, "WORTH_IT", 1)
+    served: list[bool] = []
+    read_past = standing.read_past
+
+    def noted(connection: duckdb.DuckDBPyConnection, memory: Path | None) -> bool:
+        found = read_past(connection, memory)
+        if memory:
+            served.append(found)
+        return found
+
+    monkeypatch.setattr(standing, "read_past", noted)
+    return served
+
+
+def test_an_id_is_back_at_home_when_its_first_record_is_back_after_nights(
+    store_engine: Engine, tmp_path: Path, recalled: list[bool]
+) -> None:
+    scene = firms()
+    night(store_engine, scene, tmp_path)
+    first = crosswalk(store_engine)["crm/gd/C1"]
+    scene.forget("customer", "crm", "C1")
+    for name in ("深圳云帆物流有限公司", "珠海碧海酒店有限公司"):
+        night(store_engine, scene, tmp_path)
+        assert crosswalk(store_engine)["group/gd/G1"] == first
+        scene.crm("B7", name, phone="13912345670")
+    scene.crm("C1", "汕头金穗粮油有限公司", phone="13912345671", day=2)
+    night(store_engine, scene, tmp_path)
+    ids = crosswalk(store_engine)
+    assert ids["crm/gd/C1"] == first != ids["group/gd/G1"]
+    assert recalled == [True, True, True]
+
+
+@pytest.mark.parametrize("file", ["crosswalk", "home"])
+@pytest.mark.parametrize("spoilt", [True, False])
+def test_ids_that_cannot_be_recalled_are_read_from_the_store(
+    store_engine: Engine, tmp_path: Path, recalled: list[bool], file: str, spoilt: bool
+) -> None:
+    scene = firms()
+    night(store_engine, scene, tmp_path)
+    [kept] = tmp_path.glob(f"{file}-*.parquet")
+    if spoilt:
+        kept.write_bytes(b"not parquet")
+    else:
+        kept.unlink()
+    scene.account("A1", "K1", NAMES[0], uscc=CODES[0])
+    night(store_engine, scene, tmp_path)
+    scene.forget("customer", "group", "G2")
+    night(store_engine, scene, tmp_path)
+    assert recalled == [False, True]
