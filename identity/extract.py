@@ -22,7 +22,7 @@ import duckdb
 from sqlalchemy import Engine
 
 from identity.alike import ALIKE, tell
-from identity.parts import LINEAGE, STREAMS, VISIBLE, Parts, Sieve, claimed, counted, may_be_kept, read_store, sums
+from identity.parts import LINEAGE, STREAMS, VISIBLE, Parts, Sieve, claimed, grouped, may_be_kept, read_store, sums
 from schemas.entities import ENTITIES, FACTS
 from store import duck
 
@@ -92,9 +92,9 @@ class Extract:
     parts: Parts | None = None
 
     def counted(self, entity: str, keys: Sequence[str], counts: Mapping[str, str]) -> str:
-        """SELECT of what is counted of an entity's rows by `keys`, which are text: `counts` are aggregates that add up, by their
-        names. A key of which no row is left may be counted, with 0."""
-        return (self.parts.counted(entity, keys, counts) if self.parts else None) or counted(f"core.{entity}", keys, counts)
+        """SELECT of what is counted of an entity's rows by `keys`: `counts` are aggregates that add up, by their names, and look
+        at the row alone. A key of which no row is left may be counted, with 0."""
+        return (self.parts.counted(entity, keys, counts) if self.parts else None) or grouped(f"core.{entity}", keys, counts)
 
     def digest(self) -> str:
         """SHA-256 over every row's key, lineage and version, whatever their order: the same digest, the same extract."""

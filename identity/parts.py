@@ -268,7 +268,7 @@ class Parts:
 
     def said_since(self, connection: duckdb.DuckDBPyConnection, entity: str, column: str, since: int) -> str | None:
         """SELECT of what `column` says, or said at `since` or later, of the keys that loads touched after it (`province, value`);
-        makes `<entity>_said`. None where the part is younger: what was said before it is not in it."""
+        makes `<entity>_said`. None where the part does not tell: it is younger, or made anew, or there is none."""
         kept = self._overlaid.get(entity)
         if kept is None or kept.seq > since:
             return None
@@ -313,20 +313,20 @@ class Parts:
         if entity not in self._made:
             return None
         files, later = self._made[entity]
+        query = grouped(f"{{rows}} {entity}", keys, counts)
+        told = ", ".join(duck.literal(self.beside(f"counted_{entity}", query, file)) for file in files)
         overlaid = self._overlaid.get(entity)
-        query = counted("{rows}", keys, counts)
-        each = [(1, f"read_parquet({duck.literal(self.beside(f'counted_{entity}', query, file))})") for file in files]
         rows = {f"{entity}_gone": f"({_gone(overlaid)})"} if overlaid else {}
-        each += [(sign, f"({query.format(rows=rows.get(table, table))})") for sign, table in later]
-        signed = " union all ".join(f"select {sign} as sign, * from {told}" for sign, told in each)
-        return counted(f"({signed})", keys, {name: f"sum(sign * {name})::bigint" for name in counts})
+        each = [f"select 1 as sign, * from read_parquet([{told}])"]
+        each += [f"select {sign}, * from ({query.replace('{rows}', rows.get(table, table))})" for sign, table in later]
+        return grouped(f"({' union all '.join(each)})", keys, {name: f"sum(sign * {name})::bigint" for name in counts})
 
     def beside(self, name: str, query: str, file: Path) -> Path:
         """The file of what a query of `{rows}` says of a part: kept beside it, under a name that follows from both."""
         digest = _digest((query,))
         told = self.folder / f"{name}-{digest}-{file.stem}.parquet"
         if not told.exists():
-            self.put(name, told, query.format(rows=f"read_parquet({duck.literal(file)})"))
+            self.put(name, told, query.replace("{rows}", f"read_parquet({duck.literal(file)})"))
         self.used.add(told)
         return told
 
@@ -342,7 +342,7 @@ class Parts:
         return rows, total
 
 
-def counted(rows: str, keys: Sequence[str], counts: Mapping[str, str]) -> str:
+def grouped(rows: str, keys: Sequence[str], counts: Mapping[str, str]) -> str:
     """SELECT of `keys` and of what is counted by them."""
     return f"select {', '.join((*keys, *(f'{count} as {name}' for name, count in counts.items())))} from {rows} group by all"
 

@@ -23,7 +23,7 @@ import duckdb
 from hub.errors import InvariantBroken
 from hub.periods import SHANGHAI, first_day
 from identity.extract import Extract
-from identity.parts import counted
+from identity.parts import grouped
 from reconcile import odd
 from reconcile.near import Near, narrowed
 from reconcile.rule import Ref, Rule
@@ -50,7 +50,7 @@ select '{rule_id}', province, sum(subjects) from (
 # Rules that look at the same rows count them in one pass.
 _COUNTED = """
 insert into counted select * from (
-    select unnest([{numbers}]), province, unnest([{names}]) as subjects from ({counted})
+    select unnest([{numbers}]), province, unnest([{names}]) as subjects from ({told})
 ) where subjects > 0
 """
 _JUDGE = """
@@ -122,9 +122,9 @@ def _count(extract: Extract, rules: Iterable[Rule]) -> None:
         counts = {f"base_{numbers[base]}": f"{base.subjects} filter (where {base.where})" for base in same}
         # Distinct subjects of several parts do not add up.
         entity = entities.get(rows) if all(base.subjects == "count(*)" for base in same) else None
-        told = extract.counted(entity, ["province"], counts) if entity else counted(rows, ["province"], counts)
+        told = extract.counted(entity, ["province"], counts) if entity else grouped(rows, ["province"], counts)
         listed = ", ".join(str(numbers[base]) for base in same)
-        connection.execute(_COUNTED.format(numbers=listed, names=", ".join(counts), counted=told))
+        connection.execute(_COUNTED.format(numbers=listed, names=", ".join(counts), told=told))
     for rule in rules:
         connection.execute(_judged(rule, numbers[rule.base]))
 

@@ -89,7 +89,11 @@ union
 select 'clock', null, '{clock}'
 """
 # So that it can be told among few whose the products are that the rules judged whole find.
-_FOUND_SO_FAR = "select province, holder_key as product from finding_raw where holder = 'product_id_crm'"
+_FOUND_SO_FAR = f"""
+insert into near
+select distinct province::{TYPE}, holder_key from finding_raw where holder = 'product_id_crm' and holder_key is not null
+except from near
+"""
 _OTHERWISE = """
 with now as ({seen}), each as (
     select *, true as is_now from now union all select *, false from before
@@ -143,9 +147,10 @@ class Near:
         loaded = ", ".join(map(str, set(parts.loaded(feeds_of("bill_item"), before.seq)) & set(self._batches)))
         if _one(connection, _OTHERWISE.format(seen=self._seen(), loaded=loaded)):
             return False
-        connection.execute(_TOUCHED.format(type=TYPE, each=" union all ".join((*self._each, _FOUND_SO_FAR))))
+        connection.execute(_TOUCHED.format(type=TYPE, each=" union all ".join(self._each)))
         if _one(connection, "select count(*) from near") * 100 > _one(connection, "select count(*) from core.product") * AT_MOST:
             return False
+        connection.execute(_FOUND_SO_FAR)
         for relation in RELATIONS:
             # Where a state came from, no such rule asks.
             columns = "whole.* exclude (source_key, batch_id, row_no)" if relation.startswith("core.") else "whole.*"

@@ -39,7 +39,8 @@ class Summed:
 @dataclass(frozen=True)
 class Base:
     """What a rule judges: of `rows` (a FROM clause with one column `province`) those for which `where` holds. `subjects` counts
-    them. Bases of the same rows are counted in one pass over them."""
+    them. Bases of the same rows are counted in one pass over them. Of an entity alone (`rows` is `core.product`) its parts are
+    counted each, and the counts kept: `where` asks for columns of a row, by their names alone, and for nothing else."""
 
     rows: str
     where: str = "true"

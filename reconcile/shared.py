@@ -150,13 +150,7 @@ select job.province, job.job_no, job.order_no, job.product_id_crm, job.job_state
 from core.production_job job
 left join core.product_order ordered on ordered.province = job.province and ordered.order_no = job.order_no
 """
-# Of the items, those that count: rows that were closed are still in the parts that `entity_province` is of.
-_PRESENT = f"""
-create or replace table present as
-select entity, province::{TYPE} as province from entity_province where held > 0 and entity <> 'bill_item'
-union all
-select distinct 'bill_item', province from bill_sum
-"""
+_PRESENT = f"create or replace table present as select entity, province::{TYPE} as province from entity_province where held > 0"
 _PICTURES = """
 select distinct on (b.system, b.feed, b.province, b.period) b.system || '.' || b.feed as feed, b.province, b.period,
     b.accepted, b.accepted_fen

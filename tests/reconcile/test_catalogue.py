@@ -7,6 +7,7 @@ below; `found` is all that the rule then finds; `agrees` is a change that it mus
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -269,6 +270,16 @@ CONTRADICTIONS = st.fixed_dictionaries(
            for key in ("I1", "I3")},
     }
 )  # fmt: skip
+
+
+def test_what_is_counted_of_an_entity_alone_is_asked_of_its_rows() -> None:
+    """It is counted a part at a time, and kept while what else there is changes."""
+    of_entities = [rule for rule in RULES if re.fullmatch(r"core\.\w+", rule.base.rows)]
+    assert of_entities
+    for rule in of_entities:
+        columns = {column.name for column in ENTITIES[rule.base.rows.removeprefix("core.")].columns} | set(LINEAGE)
+        asked = set(re.findall(r"[\w.$]+", re.sub("'[^']*'", "", rule.base.where)))
+        assert asked <= columns | {"and", "or", "not", "in", "is", "null", "true", "0"}, rule.rule_id
 
 
 @settings(max_examples=40, deadline=None)

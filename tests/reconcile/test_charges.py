@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import Engine, text
 
 from identity.extract import RECONCILE_COLUMNS, open_extract
 from reconcile.charges import sum_charges
+from tests.reconcile.stage import batch
 
 pytestmark = pytest.mark.postgres
 FEBRUARY, CORRECTION = 100, 101
@@ -29,6 +31,11 @@ def summed(engine: Engine, seq: int, batches: list[int], kept: Path | None) -> l
             "from charge group by all order by all"
         )
         assert told[2] == of_charges.fetchall()
+        of_products = extract.connection.execute(
+            "select province, month, product_id_crm, sum(amount_fen), min(bill_no) from charge where product_id_crm is not null "
+            "group by all order by all"
+        ).fetchall()
+        assert extract.connection.execute("from product_charge order by all").fetchall() == of_products
         return told
 
 
@@ -100,3 +107,64 @@ def test_a_later_run_of_the_same_night_reads_the_same(store_engine: Engine, tmp_
     assert stamps
     assert summed(store_engine, seq, [FEBRUARY], tmp_path) == first
     assert {file: file.stat().st_mtime_ns for file in tmp_path.glob("charge-*")} == stamps
+
+
+class Months:
+    """Items of two provinces and two months, a batch each; then corrections, also of items of the other month."""
+
+    def __init__(self, engine: Engine, seed: int) -> None:
+        self.engine, self.chance, self.scene = engine, random.Random(seed), Scene()
+        self.batches: dict[int, tuple[str, str, str]] = {}
+        self.closed: dict[str, int] = {}
+        self.loaded: set[int] = set()
+        for province in ("gd", "js"):
+            for month in ("202601", "202602"):
+                self.deliver(province, month, "full", 60)
+
+    def deliver(self, province: str, month: str, kind: str, items: int) -> None:
+        number = FEBRUARY + len(self.batches)
+        self.batches[number] = (province, month, kind)
+        for _ in range(items):
+            pick = self.chance.choice
+            charged = month if pick([True, True, False]) or kind == "full" else pick(["202601", "202602"])
+            day = f"{charged[:4]}-{charged[4:]}"
+            given = {"province": province, "quantity": 1, "price_fen": 7, "charged_from": f"{day}-01", "charged_to": f"{day}-28"}
+            self.scene.item(
+                f"I{len(self.scene.rows)}", f"B{pick(range(4))}", pick([None, "", *(f"P{p}" for p in range(12))]),
+                pick(range(-5, 100)), batch=number, account_no=pick([None, "A1", "A2"]),
+                charge_item=pick(["recurring", "usage", "discount"]), **given,
+            )  # fmt: skip
+
+    def correct(self) -> None:
+        province, month = self.chance.choice(["gd", "js"]), self.chance.choice(["202601", "202602"])
+        theirs = [key for number, (*of, _) in self.batches.items() if of == [province, month] for key in self.items_of(number)]
+        self.closed |= dict.fromkeys(self.chance.sample(theirs, min(len(theirs), self.chance.choice([1, 3, 15]))), 0)
+        self.deliver(province, month, "correction_insert", self.chance.randrange(1, 6))
+
+    def items_of(self, number: int) -> list[str]:
+        return [str(row["source_key"]) for row in self.scene.of("bill_item") if row["batch_id"] == number
+                and row["source_key"] not in self.closed]  # fmt: skip
+
+    def load(self) -> int:
+        seq = self.scene.into_store(self.engine)
+        with self.engine.begin() as store:
+            for key, closed in self.closed.items():
+                self.closed[key] = closed or seq
+                given = {"seq": self.closed[key], "key": key}
+                store.execute(text("update core.bill_item set recorded_to = :seq where source_key = :key"), given)
+        for number in self.batches.keys() - self.loaded:
+            province, month, kind = self.batches[number]
+            batch(self.engine, number, "bill_item", system="billing", province=province, period=month, loaded_seq=seq, kind=kind)
+        self.loaded.update(self.batches)
+        return seq
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_months_of_provinces_corrected_again_and_again(store_engine: Engine, tmp_path: Path, seed: int) -> None:
+    months = Months(store_engine, seed)
+    for _ in range(5):
+        seq = months.load()
+        kept = summed(store_engine, seq, list(months.batches), tmp_path)
+        assert kept == summed(store_engine, seq, list(months.batches), None)
+        months.correct()
+    assert len(months.closed) > 5

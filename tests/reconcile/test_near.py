@@ -260,18 +260,47 @@ def test_what_an_order_named_between_two_nights_is_minded(
     """Neither the part, which is older, nor what the order says now names the product that it no longer speaks of."""
     monkeypatch.setattr(near, "AT_MOST", 1000)
     nights = Nights(store_engine, 1)
-    nights.scene.forget("product_order", "orders", "OP0001")
+    # Nothing else speaks of the product then: no job, and no customer that another product has not.
+    nights.scene.forget("product_order", "orders", "OP0012")
+    nights.scene.forget("production_job", "group", "JP0012")
     never_ordered = []
-    for named in ("P0000", "P0001", "P0002"):
+    for named in ("P0000", "P0012", "P0024"):
         nights.say("product_order", "OP0000", product_id_crm=named)
         seq = nights.load()
         rows, was_near = found(store_engine, seq, nights.batches, tmp_path)
         assert rows == found(store_engine, seq, nights.batches, None)[0]
-        never_ordered.append("P0001" in str([row for row in rows if row[0] == "billed_but_never_ordered" and row[2] == "gd"]))
+        never_ordered.append("P0012" in str([row for row in rows if row[0] == "billed_but_never_ordered" and row[2] == "gd"]))
         nights.number += 1
         nights.batches.append(FEBRUARY + nights.number)
     assert was_near
     assert never_ordered == [True, False, True]
+
+
+@pytest.mark.postgres
+def test_what_an_order_named_before_its_part_was_made_anew_is_minded(
+    store_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that made the part anew was killed before it kept what it found: the part no longer knows what the order named."""
+    monkeypatch.setattr(near, "AT_MOST", 1000)
+    nights = Nights(store_engine, 1)
+    found(store_engine, nights.load(), nights.batches, tmp_path)
+    nights.number += 1
+    nights.batches.append(FEBRUARY + nights.number)
+    for product in range(1, 40):
+        nights.say("product_order", f"OP{product:04d}", price_fen=10000 + product)
+    nights.say("product_order", "OP0000", product_id_crm="P0041")
+    seq = nights.load()
+    with pytest.raises(KeyboardInterrupt), open_extract(store_engine, seq, RECONCILE_COLUMNS, nights.batches, kept=tmp_path):
+        raise KeyboardInterrupt
+    assert len(list(tmp_path.glob("product_order-*.parquet"))) == 2
+    nights.number += 1
+    nights.batches.append(FEBRUARY + nights.number)
+    nights.say("product_order", "OP0000", product_id_crm="P0002")
+    seq = nights.load()
+    rows, was_near = found(store_engine, seq, nights.batches, tmp_path)
+    assert was_near
+    assert rows == found(store_engine, seq, nights.batches, None)[0]
+    assert "P0000" in str([row for row in rows if row[0] == "billed_but_never_ordered" and row[2] == "gd"])
 
 
 @pytest.mark.postgres
