@@ -226,7 +226,7 @@ class ReconcileWorld:
     def change(self) -> None:
         """The loads of the next night: one product, order, account and bill item in a hundred changes, at `NEXT_SEQ`."""
         with self._connected() as store:
-            store.execute(f"update hub.clock set seq = {NEXT_SEQ}".encode())
+            store.execute(f"update hub.clock set seq = greatest(seq, {NEXT_SEQ})".encode())
             for province in PROVINCES:
                 for feed_no, entity, change in _CHANGES:
                     self._new_versions(store, province, feed_no, entity, change)

@@ -28,7 +28,8 @@ _EVENT_COLUMNS = ("customer_id", "kind", "other_id", "records", "cause")
 
 def derive(connection: duckdb.DuckDBPyConnection, model: str, memory: Path | None = None, *, in_part: bool = False) -> None:
     """Makes what the store is to hold, as tables `NAME_new`, from `node`, `edge`, `customer_group`, the linker's other tables
-    and what stewards decided. `model`: the version of the settings that linked. Reads ids and their history from the store.
+    and what stewards decided. `model`: the version of the settings that linked. Ids and their history come from the store, or
+    from a `memory` (`identity.standing`).
 
     With a `memory` rows of the crosswalk and the hierarchy (`standing`) and golden records (`settled`) are left out that the
     store holds as they are to be; `in_part`: only a part was linked again (`identity.nights.link`)."""

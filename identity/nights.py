@@ -40,6 +40,7 @@ from identity.extract import read_store
 from identity.linking import ModelLinker
 from identity.settings import IdentitySettings
 from identity.sources import describe, refer
+from identity.standing import run_before
 from store.duck import literal
 
 _Seal = Callable[[str], str]
@@ -61,7 +62,6 @@ WORTH_IT = 3
 _STAYED = "-stayed"
 _SEALED = {"token": "circle", "key": "circle, free, speakers"}
 _UNSEALED = ("node", "noted", "doubted", "crowd", "edge", "scored_pair", "named", "decision")
-_FILES = (*_UNSEALED, *_SEALED, *(name + _STAYED for name in _SEALED))
 _DRAFT = "linking"
 _FORMAT = "format parquet, compression lz4_raw, dictionary_size_limit 1000"
 
@@ -181,7 +181,6 @@ _KEPT = {
         from kept_scored_pair kept join staying one on one.was = a join staying other on other.was = b""",
 }
 _FIRST_RUN = "select extract, ran_at::text as ran_at from hub.identity_run order by seq limit 1"
-_LAST_RUN = "select seq, data_seq, extract, ran_at::text as ran_at from hub.identity_run order by seq desc limit 1"
 
 
 def link(connection: duckdb.DuckDBPyConnection, linker: ModelLinker, memory: Path) -> bool:
@@ -208,7 +207,7 @@ def link(connection: duckdb.DuckDBPyConnection, linker: ModelLinker, memory: Pat
 
 def _linked_in_part(connection: duckdb.DuckDBPyConnection, linker: ModelLinker, memory: Path) -> bool:
     """Links what something touched, and takes over the rest; False where all is to be linked."""
-    kept = _folder_of(connection, memory, linker.settings)
+    kept = _folder_of(memory, linker.settings, run_before(connection))
     salt = _salt(connection)
     if not kept.exists() or salt is None:
         return False
@@ -233,7 +232,7 @@ def _linked_in_part(connection: duckdb.DuckDBPyConnection, linker: ModelLinker, 
 
 def _link_inside(connection: duckdb.DuckDBPyConnection, linker: ModelLinker, memory: Path, kept: Path, seal: _Seal) -> bool:
     for name in (*_UNSEALED, *_SEALED):
-        files = [literal(kept / file) for file in (name, name + _STAYED) if file in _FILES]
+        files = [literal(kept / file) for file in ((name, name + _STAYED) if name in _SEALED else (name,))]
         connection.execute(f"create or replace temp view kept_{name} as from read_parquet([{', '.join(files)}])")
     connection.execute(_KNOWN)
     connection.execute(_CALLED)
@@ -319,12 +318,12 @@ def _write_draft(connection: duckdb.DuckDBPyConnection, memory: Path) -> None:
         connection.execute(f"drop table if exists linked_{name}")
 
 
-def remember(connection: duckdb.DuckDBPyConnection, memory: Path, settings: IdentitySettings) -> None:
-    """Keeps what was linked under the name of the store's last run: to be called once that is written for good."""
+def remember(connection: duckdb.DuckDBPyConnection, memory: Path, settings: IdentitySettings, run: str | None) -> None:
+    """Keeps what was linked under the name of the `run` that linked it: to be called once that is written for good."""
     salt = _salt(connection)
     if salt is None:
         return
-    draft, file = memory / _DRAFT, _folder_of(connection, memory, settings)
+    draft, file = memory / _DRAFT, _folder_of(memory, settings, run)
     seal = _sealed(salt)
     for name, columns in _SEALED.items():
         query = f"select {seal(name)} as {name}, {columns} from linked_{name}"
@@ -337,8 +336,8 @@ def remember(connection: duckdb.DuckDBPyConnection, memory: Path, settings: Iden
     draft.rename(file)
 
 
-def _folder_of(connection: duckdb.DuckDBPyConnection, memory: Path, settings: IdentitySettings) -> Path:
-    said = f"{_told(connection, _LAST_RUN)}{settings.model_dump_json()}{_source()}{duckdb.__version__}"
+def _folder_of(memory: Path, settings: IdentitySettings, run: str | None) -> Path:
+    said = f"{run}{settings.model_dump_json()}{_source()}{duckdb.__version__}"
     return memory / f"linked-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
 
 

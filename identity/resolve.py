@@ -106,10 +106,11 @@ def _resolved(engine: Engine, seq: int, linker: Linker, extract: Extract, *, mod
         derive(connection, model, memory, in_part=in_part)
         digest = extract.digest()
         summary = _summary(connection, write(store, connection, Run(seq, digest, model)), digest)
+        run = standing.last_run(store)
     if memory:
-        standing.remember(connection, memory)
+        standing.remember(connection, memory, run)
     if memory and linked_by:
-        nights.remember(connection, memory, linked_by)
+        nights.remember(connection, memory, linked_by, run)
     return summary
 
 

@@ -2,8 +2,9 @@
 are what they were when the store's row was written. Their evidence is neither made nor read again.
 
 A row's evidence is a function of the links at its record, or of those between its two customers, told by the keys of the records
-they link. The memory keeps one number a row, the seal of its links; it tells no value. Where only a part was linked again
-(`identity.nights`), the seals of the rest are taken over, and the ids need not be traced through every version of the crosswalk.
+they link. The memory keeps one number a row, the seal of its links, and whose the ids are; of people it tells nothing. Where
+only a part was linked again (`identity.nights`), the seals of the rest are taken over, and the ids need not be traced through
+every version of the crosswalk.
 
 | file | a row is |
 |---|---|
@@ -18,10 +19,12 @@ for nothing. Losing it costs time only.
 from __future__ import annotations
 
 import hashlib
+import logging
 from functools import cache
 from pathlib import Path
 
 import duckdb
+from sqlalchemy import Connection, text
 
 from identity import crosswalk, hierarchy
 from identity.crosswalk import read_history
@@ -30,7 +33,9 @@ from identity.hierarchy import HIERARCHY
 from identity.versions import read_open_of
 from store.duck import literal
 
-_LAST_RUN = "select seq, data_seq, extract, ran_at::text as ran_at from hub.identity_run order by seq desc limit 1"
+_LAST_RUN = """
+select concat_ws('|', seq, data_seq, extract, extract(epoch from ran_at)) as run from hub.identity_run order by seq desc limit 1
+"""
 NONE = "create or replace temp table standing (node integer)"
 # What the last run left, by tonight's numbers of the nodes.
 _RECALLED = """
@@ -107,7 +112,8 @@ def read_past(connection: duckdb.DuckDBPyConnection, memory: Path | None) -> boo
     """Makes `past` and `home` as `identity.crosswalk.trace` does: with a `memory` from what the last run left and `carried`
     (`identity.nights.link`), where that can be read; else from the store. Returns whether the memory served."""
     if memory:
-        files = {what: _file_of(connection, memory, what) for what in ("crosswalk", "home")}
+        run = run_before(connection)
+        files = {what: _file_of(memory, what, run) for what in ("crosswalk", "home")}
         kept = {what: f"read_parquet({literal(file)})" for what, file in files.items()}
         if _read(connection, _RECALLED.format(**kept), *files.values()):
             return True
@@ -125,7 +131,7 @@ def find(connection: duckdb.DuckDBPyConnection, memory: Path | None, *, recalled
         connection.execute(_STANDING.format(kept="was_row", column="node"))
     elif memory:
         connection.execute(_SEALS.format(nodes="node"))
-        file = _file_of(connection, memory, "crosswalk")
+        file = _file_of(memory, "crosswalk", run_before(connection))
         _read(connection, _STANDING.format(kept=f"read_parquet({literal(file)})", column="name"), file)
 
 
@@ -135,7 +141,7 @@ def find_pairs(connection: duckdb.DuckDBPyConnection, memory: Path | None) -> No
     connection.execute(_NO_PAIRS)
     if memory:
         connection.execute(_PAIR_SEALS)
-        file = _file_of(connection, memory, "hierarchy")
+        file = _file_of(memory, "hierarchy", run_before(connection))
         _read(connection, _STANDING_PAIRS.format(kept=f"read_parquet({literal(file)})"), file)
 
 
@@ -149,12 +155,12 @@ def read_pairs(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def remember(connection: duckdb.DuckDBPyConnection, memory: Path) -> None:
-    """Keeps the seals, and which ids are whose, under the name of the store's last run: to be called once the run that made them
-    is written for good."""
+def remember(connection: duckdb.DuckDBPyConnection, memory: Path, run: str | None) -> None:
+    """Keeps the seals, and which ids are whose, under the name of the `run` that made them: to be called once it is written for
+    good."""
     kept = {"crosswalk": _CROSSWALK_KEPT, "home": _HOMES_KEPT, "hierarchy": "select seal from hierarchy_seal"}
     for what, query in kept.items():
-        file = _file_of(connection, memory, what)
+        file = _file_of(memory, what, run)
         file.parent.mkdir(parents=True, exist_ok=True)
         draft = file.with_suffix(".tmp")
         connection.execute(f"copy ({query}) to {literal(draft)} (format parquet)")
@@ -172,6 +178,7 @@ def _read(connection: duckdb.DuckDBPyConnection, statement: str, *files: Path) -
         connection.execute(statement)
     except duckdb.Error:
         # A file that cannot be read costs time, never a result.
+        logging.getLogger(__name__).warning("what the last run kept of ids and evidence cannot be read: the store is asked")
         for file in files:
             file.unlink(missing_ok=True)
         return False
@@ -182,11 +189,21 @@ def _read(connection: duckdb.DuckDBPyConnection, statement: str, *files: Path) -
 def _rules() -> str:
     """What tells one state of the rules from another: the source of the evidence, and how DuckDB hashes."""
     return duckdb.__version__ + "".join(
-        Path(str(module.__file__)).read_text(encoding="utf-8") for module in (crosswalk, hierarchy)
+        file.read_text(encoding="utf-8") for file in map(Path, (crosswalk.__file__, hierarchy.__file__, __file__))
     )
 
 
-def _file_of(connection: duckdb.DuckDBPyConnection, memory: Path, what: str) -> Path:
-    read_store(connection, "last_run", _LAST_RUN)
-    run = connection.execute("select seq, data_seq, extract, ran_at from last_run").fetchone()
+def _file_of(memory: Path, what: str, run: str | None) -> Path:
     return memory / f"{what}-{hashlib.sha256(f'{run}{_rules()}'.encode()).hexdigest()[:16]}.parquet"
+
+
+def last_run(store: Connection) -> str | None:
+    """The name of the store's last run, within the transaction that wrote it: later it may be another's."""
+    return store.execute(text(_LAST_RUN)).scalar_one_or_none()
+
+
+def run_before(connection: duckdb.DuckDBPyConnection) -> str | None:
+    """`last_run`, as a run asks for it that comes after."""
+    read_store(connection, "last_run", _LAST_RUN)
+    row = connection.execute("from last_run").fetchone()
+    return str(row[0]) if row else None

@@ -204,3 +204,27 @@ def test_ids_that_cannot_be_recalled_are_read_from_the_store(
     scene.forget("customer", "group", "G2")
     night(store_engine, scene, tmp_path)
     assert recalled == [False, True]
+
+
+def test_a_run_that_another_overtakes_is_not_remembered_as_the_other(
+    store_engine: Engine, tmp_path: Path, recalled: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between what a run writes and what it keeps of it, a run without its memory gives an id that it knows nothing of."""
+    scene = firms()
+    night(store_engine, scene, tmp_path)
+    remember = standing.remember
+
+    def overtaken(connection: duckdb.DuckDBPyConnection, memory: Path, run: str | None) -> None:
+        monkeypatch.setattr(standing, "remember", remember)
+        scene.crm("B7", "深圳云帆物流有限公司", phone="13912345670")
+        resolve(store_engine, scene.into_store(store_engine))
+        remember(connection, memory, run)
+
+    monkeypatch.setattr(standing, "remember", overtaken)
+    scene.account("A1", "K1", NAMES[0], uscc=CODES[0])
+    resolve(store_engine, scene.into_store(store_engine), memory=tmp_path)
+    scene.crm("B8", "珠海碧海酒店有限公司", phone="13912345671")
+    night(store_engine, scene, tmp_path)
+    ids = crosswalk(store_engine)
+    assert ids["crm/gd/B8"] not in {ids["crm/gd/B7"], ids["crm/gd/C1"]}
+    assert recalled == [True], "what was kept is of another run than the store's last"
