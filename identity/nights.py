@@ -62,6 +62,7 @@ WORTH_IT = 3
 _STAYED = "-stayed"
 _SEALED = {"token": "circle", "key": "circle, free, speakers"}
 _UNSEALED = ("node", "noted", "doubted", "crowd", "edge", "scored_pair", "named", "decision")
+_FILES = (*_UNSEALED, *_SEALED, *(name + _STAYED for name in _SEALED))
 _DRAFT = "linking"
 _FORMAT = "format parquet, compression lz4_raw, dictionary_size_limit 1000"
 
@@ -232,7 +233,7 @@ def _linked_in_part(connection: duckdb.DuckDBPyConnection, linker: ModelLinker, 
 
 def _link_inside(connection: duckdb.DuckDBPyConnection, linker: ModelLinker, memory: Path, kept: Path, seal: _Seal) -> bool:
     for name in (*_UNSEALED, *_SEALED):
-        files = [literal(kept / file) for file in ((name, name + _STAYED) if name in _SEALED else (name,))]
+        files = [literal(kept / file) for file in (name, name + _STAYED) if file in _FILES]
         connection.execute(f"create or replace temp view kept_{name} as from read_parquet([{', '.join(files)}])")
     connection.execute(_KNOWN)
     connection.execute(_CALLED)

@@ -74,7 +74,7 @@ class Nights:
         if kept:
             digests.take(connection)
             nights.link(connection, linker, self.memory)
-            nights.remember(connection, self.memory, self.settings)
+            nights.remember(connection, self.memory, self.settings, "one run")
             self.inside += connection.execute(
                 "select (select count(distinct node) from said), (select count(*) from node)"
             ).fetchall()
@@ -89,6 +89,7 @@ class Nights:
 @pytest.fixture(autouse=True)
 def one_run_of_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nights, "_told", lambda *_: ("one run",))
+    monkeypatch.setattr(nights, "run_before", lambda _: "one run")
     monkeypatch.setattr(nights, "WORTH_IT", 1)
 
 
