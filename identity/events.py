@@ -17,15 +17,14 @@ from __future__ import annotations
 import duckdb
 
 _MOVES = """
-create or replace temp view was_of as from past;
 create or replace temp table old_id as
-select customer_id from home where number in (select number from was_of);
+select customer_id from home where number in (select number from past);
 create or replace temp table new_id as select customer_id from group_id;
 
 create or replace temp table mover as
 select node.node, node.system || '/' || node.province || '/' || node.customer_key as record, home.customer_id as was,
     new.customer_id as now
-from was_of old join customer_of new on new.node = old.node and new.number <> old.number
+from past old join customer_of new on new.node = old.node and new.number <> old.number
 join home on home.number = old.number
 join node on node.node = old.node;
 
@@ -46,8 +45,8 @@ with both_ways as (
     from mover
     join both_ways using (node)
     join node other on other.node = both_ways.other
-    left join was_of on was_of.node = both_ways.other
-    left join home before on before.number = was_of.number
+    left join past on past.node = both_ways.other
+    left join home before on before.number = past.number
     where before.customer_id is distinct from mover.was
 )
 select was, now, {{'a': a, 'b': b, 'rule': rule, 'value': value}} as cause from crossing
@@ -113,7 +112,7 @@ with joined as (
     where known.customer_id is null or came.customer_id not in (select customer_id from parted_from)
 ), retired as (
     select customer_id, 'retired', '', count(*), to_json({{'rule': 'records_gone'}})
-    from (from was_of join home using (number)) anti join new_id using (customer_id)
+    from (from past join home using (number)) anti join new_id using (customer_id)
     where customer_id not in (select was from transfer) group by customer_id
 ), every as (from joined union all from parted_from union all from given union all from retired)
 select customer_id, kind, other_id, records,
@@ -123,8 +122,8 @@ from every
 
 
 def tell(connection: duckdb.DuckDBPyConnection, rules: str, model: str) -> None:
-    """Makes `identity_event_new` from the tables of `identity.crosswalk`, `edge` and `pair_decision`; and `was_of` (node → the
-    number of its id before; no node: gone), `old_id`, `new_id`. `rules`: SQL list of the rules, strongest first; `model`: version
+    """Makes `identity_event_new` from the tables of `identity.crosswalk`, `edge` and `pair_decision`; and `old_id`,
+    `new_id`. `rules`: SQL list of the rules, strongest first; `model`: version
     of the settings the run linked by."""
     connection.execute(_MOVES)
     connection.execute(_FOUND.format(rules=rules))
