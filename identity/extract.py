@@ -28,7 +28,7 @@ from store import duck
 
 __all__ = ["LINEAGE", "Extract", "merged", "open_extract", "read_store", "store_session"]
 
-MEMORY_LIMIT = "1GB"
+MEMORY_LIMIT = "1500MB"
 
 # What identity and reconciliation read of each entity, beside its lineage. Personal columns stay in the task's own memory
 # and in its temporary files, which are removed when the task ends.

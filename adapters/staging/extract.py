@@ -16,6 +16,7 @@ from adapters.protocol import LandedBytes
 from adapters.staging.blocks import Block, after_last_line, as_it_lies, blocks
 from adapters.staging.decode import decode_column, strict
 from adapters.staging.lines import lossy
+from adapters.staging.plain import plain_rows
 from adapters.staging.rows import OddRecord, Place, Positions, SplitJob, TextRows, good_table, odd_table
 from schemas.contract import Contract
 
@@ -85,10 +86,11 @@ def split_block(contract: Contract, header: tuple[str, ...], block: Block, recor
     row_no = np.arange(first_row_no, first_row_no + len(records.starts), dtype=np.int64)
     place = Place(row_no, block.object_index, records.starts + block.offset, records.lengths)
     table = _parse_all(contract, header, records, place)
+    typed = None if table is None else plain_rows(contract, table)
     if table is None:
         found = [parse_one(contract, header, records.record(i)) for i in range(len(row_no))]
         table = odd_table(contract, place, found)
-    return TextRows(table, lambda positions: [lossy(records.record(int(i)), ENCODING) for i in positions])
+    return TextRows(table, lambda positions: [lossy(records.record(int(i)), ENCODING) for i in positions], typed=typed)
 
 
 def _parse_all(contract: Contract, header: tuple[str, ...], records: Records, place: Place) -> pa.Table | None:

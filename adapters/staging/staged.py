@@ -98,47 +98,58 @@ class _Typist:
     """Types and writes the blocks that one thread takes."""
 
     work: _Work
-    taken: deque[tuple[int, TextRows]] = field(default_factory=deque)
-    finished: bool = False
+    written: list[tuple[Path, int]] = field(default_factory=list)
+    asked: deque[tuple[int, TextRows]] = field(default_factory=deque)
     failure: BaseException | None = None
 
     def run(self) -> list[tuple[Path, int]]:
         schema = text_schema(self.work.contract)
         connection = session(threads=1)
-        written = []
-        while not self.finished:
-            typed = _typed(connection, self.work.contract, pa.RecordBatchReader.from_batches(schema, self._batches(schema)))
-            written += [_write(self.work, number, rows, table) for number, rows, table in self._by_block(typed)]
-        if self.failure is not None:
-            raise self.failure
-        return written
+        try:
+            while self._found_untyped():
+                typed = _typed(connection, self.work.contract, pa.RecordBatchReader.from_batches(schema, self._batches(schema)))
+                self.written += [_write(self.work, number, rows, table) for number, rows, table in self._by_block(typed)]
+                self._raise_failure()
+        except BaseException:
+            self.work.failed = True
+            raise
+        return self.written
+
+    def _found_untyped(self) -> bool:
+        """Takes blocks until the query must be asked about one, `asked[-1]`; what comes typed is written."""
+        while job := self.work.take():
+            number, rows = job[0], job[1]()
+            if rows.typed is not None:
+                self.written.append(_write(self.work, number, rows, rows.typed))
+            elif rows.table.num_rows:
+                self.asked.append((number, rows))
+                return True
+        return False
 
     def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         """Read by DuckDB in the middle of its query: an error that passed through it would come out without its kind."""
         try:
-            for _ in range(BLOCKS_A_QUERY):
-                job = self.work.take()
-                if job is None:
-                    self.finished = True
+            for place in range(BLOCKS_A_QUERY):
+                if place and not self._found_untyped():
                     return
-                number, rows = job[0], job[1]()
-                if rows.table.num_rows:
-                    self.taken.append((number, rows))
-                    yield from rows.table.select(schema.names).cast(schema).to_batches(ROWS_AT_ONCE)
-        except BaseException as error:  # noqa: BLE001 (raised again by `run`)
-            self.failure, self.finished = error, True
-            self.work.failed = True
+                yield from self.asked[-1][1].table.select(schema.names).cast(schema).to_batches(ROWS_AT_ONCE)
+        except BaseException as error:  # noqa: BLE001 (raised again by `_raise_failure`)
+            self.failure = error
+
+    def _raise_failure(self) -> None:
+        if self.failure is not None:
+            raise self.failure
 
     def _by_block(self, typed: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, TextRows, pa.Table]]:
         parts: list[pa.RecordBatch] = []
         for batch in typed:
             rest = batch
             while rest.num_rows:
-                number, rows = self.taken[0]
+                number, rows = self.asked[0]
                 parts.append(rest.slice(0, rows.table.num_rows - sum(part.num_rows for part in parts)))
                 rest = rest.slice(parts[-1].num_rows)
                 if sum(part.num_rows for part in parts) == rows.table.num_rows:
-                    self.taken.popleft()
+                    self.asked.popleft()
                     yield number, rows, pa.Table.from_batches(parts)
                     parts = []
 

@@ -17,6 +17,9 @@ OPEN_ENDED = ("29991231", "2999-12-31")
 BLANKS = (" ", "　")
 
 SHANGHAI_OFFSET_US = 8 * 3_600_000_000
+NO_CHANGE_SINCE = "1992-01-01"
+"""Shanghai last changed its clock in September 1991."""
+ERRORS = "_errors"
 
 _INTEGER = "[+-]?[0-9]{1,19}"
 _YUAN = r"[+-]?([0-9]+|[0-9]{1,3}(,[0-9]{3})+)(\.[0-9]{1,2}0*)?"
@@ -29,7 +32,7 @@ def typed_rows(contract: Contract, relation: str) -> str:
     values = ", ".join(f"{_typed(column)} AS {_value(column)}" for column in contract.columns)
     result = ", ".join(f"{_value(column)} AS {_name(column)}" for column in contract.columns)
     return f"""
-        SELECT _row_no, _object, _offset, _length, {result}, {_errors(contract)} AS _errors
+        SELECT _row_no, _object, _offset, _length, {result}, {_errors(contract)} AS {ERRORS}
         FROM (SELECT *, {values} FROM {relation})"""
 
 
@@ -121,7 +124,7 @@ def _plain_moment(text: str) -> str:
     """SQL form as databases write it, in the years since Shanghai last changed its clock (September 1991)."""
     plain = f"TRY_CAST({text} AS TIMESTAMP)"
     whole_seconds = f"strlen({text}) = 19 AND {text} LIKE '____-__-__ __:__:__'"  # no room for an offset
-    return f"{plain} >= TIMESTAMP '1992-01-01' AND ({whole_seconds} OR {plain}::VARCHAR = {text})"
+    return f"{plain} >= TIMESTAMP '{NO_CHANGE_SINCE}' AND ({whole_seconds} OR {plain}::VARCHAR = {text})"
 
 
 def _since_1992(text: str) -> str:

@@ -7,6 +7,7 @@ import io
 import itertools
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -15,7 +16,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from adapters.protocol import PullRequest, Source
-from adapters.transports import sql, sql_pages
+from adapters.transports import sql, sql_copy, sql_pages
 from adapters.transports.patience import Patience
 from adapters.transports.sql import SqlSource
 from hub.errors import FixContract, HubError, RetryLater
@@ -170,6 +171,32 @@ def test_a_server_that_accepts_and_says_nothing_is_left(open_rig: Callable[[bool
     rig.door.silent_after = 0
     with pytest.raises(RetryLater):
         rig.source(Patience(attempts=1, connect_seconds=2)).probe(PRODUCT_ORDER)
+
+
+def test_a_copy_that_the_server_breaks_off_lands_nothing(
+    open_rig: Callable[[bool], SqlRig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig = open_rig(False)
+    columns = ", ".join(column.source for column in PRODUCT_ORDER.columns if column.name != "price_fen")
+    rig.run("alter table t_product_order rename to t_order")
+    price = "1 / (1500 - row_number() over (order by order_no)) as price_fen"
+    rig.run(f"create view t_product_order as select {columns}, {price} from t_order; grant select on t_product_order to public")
+    pieces: list[bytes] = []
+
+    def seen(piece: bytes) -> bytes:
+        pieces.append(piece)
+        return piece
+
+    class Watched(DirectorySink):
+        def put(self, name: str, chunks: Any) -> Any:
+            return super().put(name, map(seen, chunks))
+
+    source = rig.source(patient([]))
+    monkeypatch.setattr(sql_copy, "PIECE_BYTES", 1000)
+    with pytest.raises(FixContract, match=r"refuses the query \(DivisionByZero 22012\)"):
+        source.fetch(rig.request, Watched(tmp_path))
+    assert pieces
+    assert [file.name for file in tmp_path.iterdir()] == ["part"]
 
 
 def test_a_read_given_up_by_its_reader_leaves_no_query_behind(open_rig: Callable[[bool], SqlRig]) -> None:

@@ -1,0 +1,137 @@
+"""What is typed at a glance is typed as the query types it, whatever lies in a field."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adapters.staging import blocks, extract, stage
+from schemas.batch import Layout
+from schemas.codes import CODE_TABLES
+from schemas.contract import Column, Contract, Type
+from schemas.contracts import contract_of
+from tests.landed import landed
+
+ORDER = contract_of("orders.product_order")
+WORK = contract_of("orders.work_order")
+
+PLAIN: Mapping[Type, Sequence[str]] = {
+    Type.TEXT: ("PO0001", "广东省第一实业有限公司", "メール", "倀", "N/A和", "a b", 'a"b', "a,b", "a\nb"),
+    Type.INTEGER: ("0", "7", "-5", "9223372036854775807", "-9223372036854775808"),
+    Type.FEN: ("0", "500000", "-1"),
+    Type.TIMESTAMP: (
+        "2026-01-31 12:00:00", "2026-01-31 12:00:00.5", "2026-01-31 12:00:00.120", "2026-01-31 12:00:00.123456",
+        "1992-01-01 00:00:00", "9999-12-31 23:59:59",
+    ),
+}  # fmt: skip
+ODD: Mapping[Type, Sequence[str]] = {
+    Type.TEXT: (" a", "a ", "　a", "a　", "N/A", " ", "　", " N/A", "\ufeffa"),
+    Type.CODE: ("IPL ", "ipl", "nobody knows", "N/A", " ", "0"),
+    Type.INTEGER: ("+5", "007", "-0", "0x1F", "1e3", "1.0", "9223372036854775808", " 5", "5 ", "٣", "-", "N/A", "1_000"),
+    Type.FEN: ("+5", "007", "-0", "0x1F", "1,000", "5 ", "N/A"),
+    Type.TIMESTAMP: (
+        "1991-12-31 23:59:59", "1900-01-01 00:00:00", "1986-05-04 02:30:00", "0001-01-01 00:00:00", "0000-01-01 00:00:00",
+        "2026-01-31", "2026-01-31 12", "2026-01-31 12:00", "2026-01-31T12:00:00", "2026-01-31T12:00:00.25", "20260131120000",
+        "2026-01-31 12:00:00Z", "2026-01-31 12:00:00+08", "2026-01-31 12:00+08", "2026-01-31T12:00:00+08:00",
+        "2026-01-31 12:00:00.", "2026-01-31 12:00:00.1234567", "2026-01-31 12:00:00.1Z", "2026-02-30 00:00:00",
+        "2026-01-31 24:00:00", "2026-01-31 23:59:60", "10000-01-01 00:00:00", "infinity", "2026-01-31  2:00:00",
+        "2026-1-31 12:00:000", " 2026-01-31 12:00:00", "2026-01-31 12:00:00 ", "N/A", "2026/01/31 12:00:00",
+    ),
+}  # fmt: skip
+
+
+def plain(column: Column) -> Sequence[str]:
+    return [source for source in CODE_TABLES[str(column.codes)] if source] if column.type is Type.CODE else PLAIN[column.type]
+
+
+def texts(column: Column) -> st.SearchStrategy[str]:
+    """Mostly what a database writes, so that whole blocks of it come together."""
+    usual = st.sampled_from(plain(column))
+    nothing = usual if column.required else st.just("")
+    odd = st.sampled_from(ODD[column.type]) | st.just("") | st.text(alphabet="0123456789-: .TZ+", min_size=17, max_size=27)
+    return st.integers(0, 99).flatmap(lambda dice: odd if dice > 96 else nothing if dice > 85 else usual)
+
+
+def records(contract: Contract) -> st.SearchStrategy[list[list[str]]]:
+    return st.lists(st.tuples(*map(texts, contract.columns)).map(list), min_size=1, max_size=12)
+
+
+def written(contract: Contract, rows: Sequence[Sequence[str]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([column.source for column in contract.columns])
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def staged_rows(contract: Contract, content: bytes, root: Path) -> pa.Table:
+    result = stage(contract, "20260201", Layout.CSV, landed(root / "landed", content), root / "rows")
+    return pa.concat_tables(pq.read_table(file) for file in result.files).sort_by("_row_no")
+
+
+def asked_rows(contract: Contract, content: bytes, root: Path) -> pa.Table:
+    """By the query alone."""
+    with pytest.MonkeyPatch.context() as without:
+        without.setattr(extract, "plain_rows", lambda *_: None)
+        return staged_rows(contract, content, root)
+
+
+def seen_blocks(contract: Contract, content: bytes, root: Path, block_bytes: int) -> list[pa.Table]:
+    """Those of the blocks that were typed at a glance."""
+    with pytest.MonkeyPatch.context() as small:
+        small.setattr(blocks, "BLOCK_BYTES", block_bytes)
+        split = [job() for job in extract.extract_jobs(contract, landed(root / "landed", content))]
+    return [rows.typed for rows in split if rows.typed is not None]
+
+
+def assert_alike(contract: Contract, content: bytes, root: Path, block_bytes: int) -> int:
+    """How many rows were typed at a glance, all of them as the query types them."""
+    asked = asked_rows(contract, content, root)
+    seen = seen_blocks(contract, content, root, block_bytes)
+    for block in seen:
+        numbers = block.column("_row_no")
+        same = asked.slice(numbers[0].as_py() - 1, len(numbers)).select(block.column_names)
+        assert block.equals(same)
+    return sum(block.num_rows for block in seen)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(data=st.data(), contract=st.sampled_from([ORDER, WORK]), block_bytes=st.sampled_from([1, 1000]))
+def test_a_glance_says_what_the_query_says(data: st.DataObject, contract: Contract, block_bytes: int, tmp_path: Path) -> None:
+    assert_alike(contract, written(contract, data.draw(records(contract))), tmp_path, block_bytes)
+
+
+@pytest.mark.parametrize("contract", [ORDER, WORK], ids=lambda contract: contract.feed)
+def test_each_oddity_by_itself(contract: Contract, tmp_path: Path) -> None:
+    usual = [plain(column)[0] for column in contract.columns]
+    rows = [
+        [*usual[:place], text, *usual[place + 1 :]]
+        for place, column in enumerate(contract.columns)
+        for text in ("", *ODD[column.type], *plain(column))
+    ]
+    assert assert_alike(contract, written(contract, rows), tmp_path, 1) < len(rows)
+
+
+@pytest.mark.parametrize("contract", [ORDER, WORK], ids=lambda contract: contract.feed)
+def test_what_a_database_writes_is_never_asked_about(contract: Contract, tmp_path: Path) -> None:
+    longest = max(len(plain(column)) for column in contract.columns)
+    rows = [[plain(column)[i % len(plain(column))] for column in contract.columns] for i in range(longest)]
+    rows += [[plain(column)[0] if column.required else "" for column in contract.columns]]
+    assert assert_alike(contract, written(contract, rows), tmp_path, 1 << 20) == len(rows)
+
+
+def test_blocks_of_both_kinds_are_staged_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = [plain(column)[0] for column in ORDER.columns]
+    content = written(ORDER, [[f"PO{i}{' ' * (i % 5 == 3)}", *usual[1:]] for i in range(60)])
+    asked = asked_rows(ORDER, content, tmp_path)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 500)
+    assert staged_rows(ORDER, content, tmp_path).equals(asked, check_metadata=True)
+    assert 0 < sum(block.num_rows for block in seen_blocks(ORDER, content, tmp_path, 500)) < 60
