@@ -96,7 +96,7 @@ def _surroundings(connection: duckdb.DuckDBPyConnection, store: Connection, cust
         from (select distinct system, province, customer_key from source_row)
     """)
     connection.execute(
-        "create or replace table source_row as select node.node, row.* from source_row row "
+        "create or replace table source_row as select node.node, row.rowid as source, row.* from source_row row "
         "join node using (system, province, customer_key)"
     )
     connection.execute("create table customer_group as select node, 1 as component from node")

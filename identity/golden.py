@@ -37,7 +37,7 @@ DERIVED = frozenset(("parent_customer_id",))
 # Rows numbered in the order of their keys: what no criterion tells apart goes to the smallest. Sorted without their contents.
 _PLACES = """
 create or replace temp table row_place as
-select source_row.rowid as source, component, row_number() over (order by node, source_key, entity) as place
+select source, component, row_number() over (order by node, source_key, entity) as place
 from source_row join {groups} using (node)
 """
 # What each row says, with its validity; NULL: no value. A junk code, or one of the wrong length, is nobody's; it stays in the
@@ -49,10 +49,7 @@ select row.*, uscc.code as folded_uscc, org.code as folded_org_code,
         else case uscc.reason when 'valid' then 0 when 'pilot' then 1 when 'check_digit' then 3 end end as uscc_validity,
     case when org_trust.trust = 'junk' then null when org_trust.trust = 'contested' then 2
         else case org.reason when 'valid' then 0 when 'check_digit' then 3 end end as org_validity
-from (
-    select source_row.*, source_row.rowid as source from source_row
-    semi join row_place on row_place.source = source_row.rowid
-) row
+from (from source_row semi join row_place using (source)) row
 left join uscc_fold uscc on uscc.text = row.uscc
 left join org_fold org on org.text = row.org_code
 left join code_trust uscc_trust on uscc_trust.kind = 'uscc' and uscc_trust.code = uscc.code

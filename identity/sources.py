@@ -2,7 +2,7 @@
 
 | table | a row is |
 |---|---|
-| `source_row` | a row of `core.*` that speaks of a source customer (`system, province, customer_key`), its node, lineage |
+| `source_row` | a row of `core.*` that speaks of a source customer (`system, province, customer_key`): number, `node`, lineage |
 | `node` | one source customer, numbered in the order of its key |
 | `said` | one way a node is described: the texts of its rows, how often (`times`) and when last (`newest`) it was said so |
 | `reference_row` | one `source_row` that records keys of other systems, and these |
@@ -22,33 +22,47 @@ import duckdb
 
 from identity import records
 
-_NODES = """
+# Who speaks of a source customer, and by which of its columns.
+_SPEAKING = {"customer": "customer_key", "account": "customer_no_billing", "product_order": "customer_no_orders"}
+_KEYS = " union all ".join(
+    f"select system, province, {key} as customer_key from core.{entity}" for entity, key in _SPEAKING.items()
+)
+_NODES = f"""
 create or replace table node as
 select row_number() over (order by system, province, customer_key)::integer as node, system, province, customer_key
-from (
-    select system, province, customer_key from core.customer
-    union select system, province, customer_no_billing from core.account
-    union select system, province, customer_no_orders from core.product_order
-) where customer_key is not null
+from (select distinct * from ({_KEYS})) where customer_key is not null
+"""
+# A table is given the number beside its other columns: a copy of all its rows would take three times as long (measured).
+_NUMBER = """
+alter table core.{entity} add column if not exists source_node integer;
+
+update core.{entity} row set source_node = node.node from node
+where node.system = row.system and node.province = row.province and node.customer_key = row.{key}
+"""
+_NUMBERED_COPY = """
+create or replace table numbered_{entity} as
+select row.*, node.node as source_node
+from core.{entity} row left join node
+    on node.system = row.system and node.province = row.province and node.customer_key = row.{key}
 """
 # One branch a system: billing's customer is behind its accounts, orders' behind its product orders.
 _SOURCE_ROWS = """
-create or replace table source_row as
-select node.node, row.* from (
-    select 'customer' as entity, system, province, customer_key, source_key, source_version, batch_id, row_no, customer_name,
-        short_name, uscc, org_code, licence_no, customer_category, list_status, industry, address, phone, manager_id,
-        manager_name, customer_status, parent_key, customer_id_crm, group_id_group, null::varchar as account_no,
-        null::varchar as product_id_crm
-    from core.customer
-    union all by name
-    select 'account' as entity, system, province, customer_no_billing as customer_key, source_key, source_version, batch_id,
-        row_no, customer_name, uscc, org_code, address, contact_phone as phone, customer_id_crm, account_no
-    from core.account
-    union all by name
-    select 'product_order' as entity, system, province, customer_no_orders as customer_key, source_key, source_version,
-        batch_id, row_no, customer_name, uscc, customer_id_crm, product_id_crm
-    from core.product_order
-) row left join node using (system, province, customer_key)
+create or replace view source_row as
+select source_node as node, 3 * rowid as source, 'customer' as entity, system, province, customer_key, source_key, source_version,
+    batch_id, row_no, customer_name, short_name, uscc, org_code, licence_no, customer_category, list_status, industry, address,
+    phone, manager_id, manager_name, customer_status, parent_key, customer_id_crm, group_id_group, null::varchar as account_no,
+    null::varchar as product_id_crm
+from {customer}
+union all by name
+select source_node as node, 3 * rowid + 1 as source, 'account' as entity, system, province, customer_no_billing as customer_key,
+    source_key, source_version, batch_id, row_no, customer_name, uscc, org_code, address, contact_phone as phone, customer_id_crm,
+    account_no
+from {account}
+union all by name
+select source_node as node, 3 * rowid + 2 as source, 'product_order' as entity, system, province,
+    customer_no_orders as customer_key, source_key, source_version, batch_id, row_no, customer_name, uscc, customer_id_crm,
+    product_id_crm
+from {product_order}
 """
 _SAID = """
 create or replace table said as
@@ -98,8 +112,20 @@ def prepare(connection: duckdb.DuckDBPyConnection, memory: Path | None = None) -
 
 def gather(connection: duckdb.DuckDBPyConnection) -> None:
     """Makes `node`, `source_row`, `payer`, `holder` and an empty `decision` from the entities in schema `core`."""
-    for statement in (_NODES, _SOURCE_ROWS, _PAYERS, _HOLDERS, DECISIONS):
+    connection.execute(_NODES)
+    numbered = {entity: _number(connection, entity, key) for entity, key in _SPEAKING.items()}
+    for statement in (_SOURCE_ROWS.format(**numbered), _PAYERS, _HOLDERS, DECISIONS):
         connection.execute(statement)
+
+
+def _number(connection: duckdb.DuckDBPyConnection, entity: str, key: str) -> str:
+    """The table of an entity's rows with their nodes as `source_node`: the entity's own, or of a view a copy."""
+    try:
+        connection.execute(_NUMBER.format(entity=entity, key=key))
+    except duckdb.CatalogException:
+        connection.execute(_NUMBERED_COPY.format(entity=entity, key=key))
+        return f"numbered_{entity}"
+    return f"core.{entity}"
 
 
 def describe(connection: duckdb.DuckDBPyConnection, memory: Path | None = None, *, touched: bool = False) -> None:
