@@ -34,8 +34,10 @@ with recorded as (
     join node parent on parent.system = child.system and parent.province = child.province
         and parent.customer_key = child.parent_key
     where child.parent_key is not null
+), seeker as (
+    {seekers}
 ), branch as (
-    select node, branch, place, code, head from named where branch is not null
+    select node, branch, place, code, head from seeker where branch is not null
 ), own_office as (
     select node, name as head, place, code
     from named semi join branch on branch.head = named.name where named.branch is null
@@ -63,8 +65,8 @@ with recorded as (
     select trade, min(node) as owner, count(distinct component) as heads
     from named join customer_group using (node) where leads and branch is null group by trade
 ), by_trade as (
-    select named.node, head.owner, 'name', 'bears the trade name of the group'
-    from named join head using (trade) where heads = 1 and branch is null and trades
+    select seeker.node, head.owner, 'name', 'bears the trade name of the group'
+    from seeker join head using (trade) where heads = 1 and branch is null and trades
 ), every as (
     select * from recorded union all select * from by_code union all select * from by_name union all select * from by_trade
 )
@@ -72,6 +74,21 @@ select every.child, every.parent, every.kind, every.evidence from every
 join customer_group below on below.node = child join customer_group above on above.node = parent
 where below.component <> above.component
 """
+# Whose owners by code or name may be others than they were: who was linked again; and whoever bears a name that an office or a
+# group linked again bears, or bore.
+_SEEKERS = """
+create or replace temp table seeking as
+with moved as (
+    select name, trade, branch, leads from {linked} union all select name, trade, branch, leads from {were}
+)
+select node from {linked}
+union
+select node from named semi join (select name as head from moved where branch is null) office using (head)
+union
+select node from named semi join (select trade from moved where leads and branch is null) leader using (trade)
+where branch is null and trades
+"""
+_SOUGHT = "from named semi join seeking using (node)"
 
 
 def take_names(connection: duckdb.DuckDBPyConnection) -> None:
@@ -82,4 +99,18 @@ def take_names(connection: duckdb.DuckDBPyConnection) -> None:
 def find_belonging(connection: duckdb.DuckDBPyConnection) -> None:
     """Makes `hierarchy_edge` (`child, parent` nodes, `kind`, `evidence`) from `named`, `reference_row` and `customer_group`.
     A branch whose full name is several customers' belongs to none of them by name."""
-    connection.execute(_EDGES)
+    connection.execute(_EDGES.format(seekers="from named"))
+
+
+def find_belonging_again(connection: duckdb.DuckDBPyConnection, linked: str, were: str, stood: str) -> None:
+    """As `find_belonging`, where only some records were linked again: of the others, whoever none of these has to do with stands
+    where the last run found it. What the group system names is found anew.
+
+    `linked`, `were`: a table of their rows of `named`, and a query of those they had; `stood`: a query of the last run's edges
+    between records that stay, by tonight's numbers."""
+    connection.execute(_SEEKERS.format(linked=linked, were=f"({were})"))
+    connection.execute(_EDGES.format(seekers=_SOUGHT))
+    connection.execute(
+        f"insert into hierarchy_edge by name from ({stood}) stood where kind <> 'group_system' and child not in (from seeking)"
+    )
+    connection.execute("drop table seeking")

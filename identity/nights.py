@@ -16,7 +16,7 @@ that is said of a firm together: who may read the folder could try numbers again
 | `key` | a key by which pairs are sought: `key, circle, free, speakers`, one row a group that has it |
 | `token-stayed`, `key-stayed` | the same of circles that were taken over |
 | `edge`, `scored_pair` | as `identity.linking` makes them |
-| `named` | as `identity.belonging` makes it |
+| `named`, `hierarchy_edge` | as `identity.belonging` makes them |
 | `noted` | a signal of a node: `node, kind, detail` |
 | `doubted` | a code that is not one firm's, and one of its bearers: `node, kind, code, nodes, trust` |
 | `crowd` | as `identity.blocking` makes it |
@@ -35,7 +35,7 @@ from pathlib import Path
 import duckdb
 
 from identity import blocking, circles, folding, trust
-from identity.belonging import find_belonging, take_names
+from identity.belonging import find_belonging, find_belonging_again, take_names
 from identity.extract import read_store
 from identity.linking import ModelLinker
 from identity.settings import IdentitySettings
@@ -61,7 +61,7 @@ WORTH_IT = 3
 
 _STAYED = "-stayed"
 _SEALED = {"token": "circle", "key": "circle, free, speakers"}
-_UNSEALED = ("node", "noted", "doubted", "crowd", "edge", "scored_pair", "named", "decision")
+_UNSEALED = ("node", "noted", "doubted", "crowd", "edge", "scored_pair", "named", "hierarchy_edge", "decision")
 _FILES = (*_UNSEALED, *_SEALED, *(name + _STAYED for name in _SEALED))
 _DRAFT = "linking"
 _FORMAT = "format parquet, compression lz4_raw, dictionary_size_limit 1000"
@@ -180,7 +180,13 @@ _KEPT = {
     "scored_pair": """
         select one.node, other.node, kept.* exclude (a, b)
         from kept_scored_pair kept join staying one on one.was = a join staying other on other.was = b""",
+    "hierarchy_edge": """
+        select one.node as child, other.node as parent, kind, evidence
+        from kept_hierarchy_edge join staying one on one.was = child join staying other on other.was = parent""",
 }
+# What was said by the names of those that are gone or were linked again.
+_NAMED_BEFORE = "from kept_named kept semi join (select was from carried where not stays) moved on was = kept.node"
+_NAMING_PARENTS = "(from source_row where parent_key is not null)"
 _FIRST_RUN = "select extract, ran_at::text as ran_at from hub.identity_run order by seq limit 1"
 
 
@@ -295,11 +301,13 @@ def _take_over(connection: duckdb.DuckDBPyConnection, memory: Path) -> None:
         connection.execute(f"insert into linked_{name} {_KEPT[name]}")
     for name in _SEALED:
         connection.execute(f"copy ({_KEPT[name]}) to {literal(memory / _DRAFT / (name + _STAYED))} ({_FORMAT})")
+    connection.execute("create or replace temp table named_again as from named")
     for name in ("edge", "scored_pair", "named"):
         connection.execute(f"insert into {name} {_KEPT[name]}")
     connection.execute("create or replace table customer_group as select node, component from linked_node")
-    refer(connection)
-    find_belonging(connection)
+    refer(connection, _NAMING_PARENTS)
+    find_belonging_again(connection, "named_again", _NAMED_BEFORE, _KEPT["hierarchy_edge"])
+    connection.execute("drop table named_again")
     folding.fold_all(connection, _READ_LATER, memory, touched=True)
     folding.forget(connection, _SAID | _READ_LATER, memory)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-for _name in ("scene", "worlds", "linkage", "nightly"):
+for _name in ("scene", "worlds", "linkage", "nightly", "played"):
     if _name not in sys.modules:
         _spec = importlib.util.spec_from_file_location(_name, Path(__file__).parent / f"{_name}.py")
         assert _spec
