@@ -107,7 +107,8 @@ def _surroundings(connection: duckdb.DuckDBPyConnection, store: Connection, cust
     _table(connection, "code_trust", [(name, "varchar") for name in ("kind", "code", "trust")], trust)
     parents = store.execute(text(_PARENTS), {"id": customer_id, "at": at, "kinds": list(KINDS)}).all()
     keys = [(name, "varchar") for name in ("system", "province", "customer_key", "parent_id")]
-    _table(connection, "parent_of", [*keys, ("place", "bigint")], parents)
+    _table(connection, "parent_by_key", [*keys, ("place", "bigint")], parents)
+    connection.execute("create table parent_of as from parent_by_key join node using (system, province, customer_key)")
 
 
 def _table(

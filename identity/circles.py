@@ -12,7 +12,7 @@ settings and the stewards' decisions alone; a circle that nothing touched is lin
 | a key that another record refers to, by name, by product or by a steward's decision | references are followed, or signalled |
 | a content | groups that say the same meet through the first of them |
 
-Who belongs to whom (`identity.belonging`) is found anew over all records: nothing is linked by it.
+Who belongs to whom (`identity.belonging`) may reach over circles: nothing is linked by it.
 """
 
 from __future__ import annotations
@@ -68,6 +68,13 @@ select min(component) over (partition by key) as a, component as b
 from block_key semi join usable_key using (key) join customer_group using (node)
 """
 
+# By the key of its smallest node, which is the same on every night. Two circles of one name would be called in together.
+_NAMED = """
+create or replace table circle_of as
+select circle_member.node, hash(system, province, customer_key) as circle
+from circle_member join node on node.node = circle_member.component
+"""
+
 
 def find_tokens(connection: duckdb.DuckDBPyConnection, *, with_contents: bool) -> None:
     """Makes `pointer` (`node`, and the key it refers to) and `token` (`node, token, personal`) from `record`, `reached`,
@@ -80,9 +87,10 @@ def find_tokens(connection: duckdb.DuckDBPyConnection, *, with_contents: bool) -
 
 
 def draw(connection: duckdb.DuckDBPyConnection) -> None:
-    """Makes `circle_of` (`node`, the smallest of a customer; `component`, its circle) and `token_home` (`token, personal, home`:
-    a customer of the token's circle) of what was linked, from `token`, `block_key`, `usable_key` and `customer_group`."""
+    """Makes `circle_of` (`node`, the smallest of a customer; `circle`) and `token_home` (`token, personal, home`: a customer of
+    the token's circle) of what was linked, from `node`, `token`, `block_key`, `usable_key` and `customer_group`."""
     connection.execute(_HOMES)
     connection.execute(_LINKS)
-    components(connection, "(select distinct component as node from customer_group)", "circle_link", "circle_of")
-    connection.execute("drop table circle_link")
+    components(connection, "(select distinct component as node from customer_group)", "circle_link", "circle_member")
+    connection.execute(_NAMED)
+    connection.execute("drop table circle_link; drop table circle_member")

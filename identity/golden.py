@@ -54,7 +54,7 @@ left join uscc_fold uscc on uscc.text = row.uscc
 left join org_fold org on org.text = row.org_code
 left join code_trust uscc_trust on uscc_trust.kind = 'uscc' and uscc_trust.code = uscc.code
 left join code_trust org_trust on org_trust.kind = 'org_code' and org_trust.code = org.code
-left join parent_of parent using (system, province, customer_key)
+left join parent_of parent using (node)
 """
 _SOURCE = f"create or replace table golden_source as from ({_SAID}) join row_place using (source)"
 # Each criterion as a number, the smaller the better, and the bits it takes. A value's merit is its criteria in their order and

@@ -67,9 +67,8 @@ alter table upward add column is_parent boolean;
 update upward set is_parent = is_first and child_id not in (from broken);
 
 create or replace table parent_of as
-select child as node, system, province, customer_key, parent_id, min(place) as place
-from customer_edge join (select child_id, parent_id from upward where is_parent) using (child_id, parent_id)
-join node on node.node = child group by all
+select child as node, parent_id, min(place) as place
+from customer_edge join (select child_id, parent_id from upward where is_parent) using (child_id, parent_id) group by all
 """
 _TOLD = """
 create or replace table customer_hierarchy_new as
@@ -96,7 +95,7 @@ from asked left join recorded using (child_id, parent_id)
 
 
 def hang(connection: duckdb.DuckDBPyConnection) -> None:
-    """Makes `upward` (`child_id, parent_id, kind, is_parent, …`) and `parent_of` (source customer → its customer's parent) from
+    """Makes `upward` (`child_id, parent_id, kind, is_parent, …`) and `parent_of` (node → its customer's parent) from
     `hierarchy_edge`, `customer_of` and `pinned`; adds to `signal`."""
     kinds = "[" + ", ".join(f"'{kind}'" for kind in KINDS) + "]"
     connection.execute(_EDGES.format(kinds=kinds))

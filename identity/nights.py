@@ -28,7 +28,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -140,13 +141,13 @@ select content from kept_node semi join called using (circle) union select conte
 # What was linked.
 _LINKED = {
     "node": """
-        select node, system, province, customer_key, digest, content, circle_of.component as circle, customer_group.component
+        select node, system, province, customer_key, digest, content, circle, customer_group.component
         from node join node_digest using (node) join node_content using (node) join customer_group using (node)
         join circle_of on circle_of.node = customer_group.component""",
     "token": """
-        select token, personal, component as circle from token_home join circle_of on circle_of.node = home""",
+        select token, personal, circle from token_home join circle_of on circle_of.node = home""",
     "key": """
-        select key, personal, circle_of.component as circle, free, speakers
+        select key, personal, circle, free, speakers
         from group_key join customer_group on customer_group.node = tier_group
         join circle_of on circle_of.node = customer_group.component""",
     "noted": "select node, kind, detail from signal join node using (system, province, customer_key)",
@@ -165,11 +166,10 @@ create or replace view staying as select was, node from carried where stays
 # What is taken over.
 _KEPT = {
     "node": """
-        select staying.node, system, province, customer_key, digest, content, round.node as circle, head.node as component
-        from kept_node kept join staying on was = kept.node join staying round on round.was = kept.circle
-        join staying head on head.was = kept.component""",
-    "token": "select token, node as circle from kept_token join staying on was = circle",
-    "key": "select key, node as circle, free, speakers from kept_key join staying on was = circle",
+        select staying.node, system, province, customer_key, digest, content, circle, head.node as component
+        from kept_node kept join staying on was = kept.node join staying head on head.was = kept.component""",
+    "token": "select token, circle from kept_token anti join called using (circle)",
+    "key": "select key, circle, free, speakers from kept_key anti join called using (circle)",
     "named": "select staying.node, kept.* exclude (node) from kept_named kept join staying on was = kept.node",
     "noted": "select staying.node, kind, detail from kept_noted kept join staying on was = kept.node",
     "doubted": "select staying.node, kept.* exclude (node) from kept_doubted kept join staying on was = kept.node",
@@ -218,12 +218,10 @@ def _linked_in_part(connection: duckdb.DuckDBPyConnection, linker: ModelLinker, 
     salt = _salt(connection)
     if not kept.exists() or salt is None:
         return False
-    connection.execute("alter table node rename to every_node")
     try:
-        if _link_inside(connection, linker, memory, kept, _sealed(salt)):
-            take_names(connection)
-            _note_what_was_linked(connection)
-            connection.execute("create or replace table node as from every_node")
+        with _some_nodes_alone(connection):
+            inside = _link_inside(connection, linker, memory, kept, _sealed(salt))
+        if inside:
             _take_over(connection, memory)
             return True
     except duckdb.Error:
@@ -231,10 +229,19 @@ def _linked_in_part(connection: duckdb.DuckDBPyConnection, linker: ModelLinker, 
         logging.getLogger(__name__).warning("what the last run linked cannot be read: everything is linked again")
         shutil.rmtree(kept, ignore_errors=True)
     finally:
-        connection.execute("create or replace table node as from every_node; drop table every_node")
         for name in (*_UNSEALED, *_SEALED):
             connection.execute(f"drop view if exists kept_{name}")
     return False
+
+
+@contextmanager
+def _some_nodes_alone(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """While the block lasts all nodes are `every_node`, and `node` is what the block makes of them."""
+    connection.execute("alter table node rename to every_node")
+    try:
+        yield
+    finally:
+        connection.execute("drop table if exists node; alter table every_node rename to node")
 
 
 def _link_inside(connection: duckdb.DuckDBPyConnection, linker: ModelLinker, memory: Path, kept: Path, seal: _Seal) -> bool:
@@ -257,6 +264,8 @@ def _link_inside(connection: duckdb.DuckDBPyConnection, linker: ModelLinker, mem
             connection.execute(_WORN.format(sealed=seal("group_key.key")))
             connection.execute(_TOUCHED_CONTENTS)
             linker.link_by_model(connection, "touched_content")
+            take_names(connection)
+            _note_what_was_linked(connection)
             return True
     return False
 

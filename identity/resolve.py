@@ -137,7 +137,8 @@ def _summary(connection: duckdb.DuckDBPyConnection, seq: int, digest: str) -> Re
         now as (from new_id),
         lost as (select customer_id from before anti join now using (customer_id)),
         still_there as (
-            select distinct customer_id from past join home using (number) where past.node is not null
+            select customer_id from home semi join lost using (customer_id)
+            semi join (select number from past where node is not null) there using (number)
         )
         select (select count(*) from now), (select count(*) from node), (select count(*) from group_id where minted),
             (select count(*) from lost semi join still_there using (customer_id)),

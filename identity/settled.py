@@ -36,8 +36,8 @@ with given as (
     join code_trust on code_trust.kind = 'org_code' and code_trust.code = org.code
     where trust in ('junk', 'contested') group by component
 ), under as (
-    select component, sum(hash(system, province, customer_key, parent_id, place)) as digest
-    from parent_of join customer_group using (node) group by component
+    select component, sum(hash(name, parent_id, place)) as digest
+    from parent_of join customer_group using (node) join crosswalk_seal using (node) group by component
 ), beside as (
     select component, sum(digest) as digest from (from doubted union all from under) group by component
 )

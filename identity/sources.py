@@ -111,7 +111,8 @@ def prepare(connection: duckdb.DuckDBPyConnection, memory: Path | None = None) -
 
 
 def gather(connection: duckdb.DuckDBPyConnection) -> None:
-    """Makes `node`, `source_row`, `payer`, `holder` and an empty `decision` from the entities in schema `core`."""
+    """Makes `node`, `source_row`, `payer`, `holder` and an empty `decision` from the entities in schema `core`; of these, tables
+    that speak of source customers gain a column, `source_node`."""
     connection.execute(_NODES)
     numbered = {entity: _number(connection, entity, key) for entity, key in _SPEAKING.items()}
     for statement in (_SOURCE_ROWS.format(**numbered), _PAYERS, _HOLDERS, DECISIONS):

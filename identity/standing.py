@@ -42,8 +42,6 @@ _RECALLED = """
 create or replace temp table was_row as
 select carried.node, stays, number, name, seal from {crosswalk} kept join carried on was = kept.node;
 
-create or replace temp table past as select node, number from was_row;
-
 create or replace table home as
 with known as (
     select number, carried.node, system, province, customer_key from {home} kept left join carried on was = kept.node
@@ -53,15 +51,19 @@ with known as (
     select number, node.node, system, province, customer_key
     from (from known where node is null) left join node using (system, province, customer_key)
 )
-select 'BC' || lpad(number::varchar, 8, '0') as customer_id, * from here
+select 'BC' || lpad(number::varchar, 8, '0') as customer_id, * from here;
+
+create or replace temp view past as select node, number from was_row
 """
 _SEALS = """
 create or replace temp table crosswalk_seal as
 with named as (
     select node, hash(system, province, customer_key) as name from {nodes} node
+), own_edge as (
+    select a, b, hash(rule, value) as said from edge semi join named on named.node = a
 ), told as (
-    select a as node, b as other, hash(rule, value) as said from edge
-    union all select b, a, hash(rule, value) from edge
+    select a as node, b as other, said from own_edge
+    union all select b, a, said from own_edge
     union all select a, b, hash(why) from scored_pair where band = 'merge'
     union all select b, a, hash(why) from scored_pair where band = 'merge'
 ), linked as (
@@ -73,9 +75,16 @@ select node, name, hash(digest) as seal from named left join linked using (node)
 # Who was linked again; whoever stays has links to such alone as stay.
 _INSIDE = "(from node anti join (from was_row where stays) using (node))"
 _SEALS_THAT_STAY = "insert into crosswalk_seal select node, name, seal from was_row where stays"
+# Of who stays the seal is the one that is kept; `crosswalk_seal` has the others'.
+_STANDING_RECALLED = """
+create or replace temp table standing as
+select kept.node from was_row kept join customer_of now on now.node = kept.node and now.number = kept.number
+left join crosswalk_seal seal on seal.node = kept.node
+where stays or seal.seal = kept.seal
+"""
 _STANDING = """
 create or replace temp table standing as
-select seal.node from crosswalk_seal seal join {kept} kept using ({column})
+select seal.node from crosswalk_seal seal join {kept} kept using (name)
 join past on past.node = seal.node
 join customer_of now on now.node = seal.node
 where kept.seal = seal.seal and kept.number = now.number and past.number = now.number
@@ -127,12 +136,12 @@ def find(connection: duckdb.DuckDBPyConnection, memory: Path | None, *, recalled
     connection.execute(NONE)
     if recalled:
         connection.execute(_SEALS.format(nodes=_INSIDE))
+        connection.execute(_STANDING_RECALLED)
         connection.execute(_SEALS_THAT_STAY)
-        connection.execute(_STANDING.format(kept="was_row", column="node"))
     elif memory:
         connection.execute(_SEALS.format(nodes="node"))
         file = _file_of(memory, "crosswalk", run_before(connection))
-        _read(connection, _STANDING.format(kept=f"read_parquet({literal(file)})", column="name"), file)
+        _read(connection, _STANDING.format(kept=f"read_parquet({literal(file)})"), file)
 
 
 def find_pairs(connection: duckdb.DuckDBPyConnection, memory: Path | None) -> None:
