@@ -1,8 +1,8 @@
-"""The source customers of an extract as DuckDB tables: the rows that speak of them, the nodes, and what CRM says of accounts.
+"""The source customers of an extract in DuckDB: the rows that speak of them, the nodes, and what CRM says of accounts.
 
 | table | a row is |
 |---|---|
-| `source_row` | a row of `core.*` that speaks of a source customer (`system, province, customer_key`): number, `node`, lineage |
+| `source_row` | a view: a row of `core.*` that speaks of a source customer (`system, province, customer_key`), its `node`, lineage |
 | `node` | one source customer, numbered in the order of its key |
 | `said` | one way a node is described: the texts of its rows, how often (`times`) and when last (`newest`) it was said so |
 | `reference_row` | one `source_row` that records keys of other systems, and these |
@@ -21,6 +21,7 @@ from pathlib import Path
 import duckdb
 
 from identity import records
+from identity.extract import IDENTITY_COLUMNS, LINEAGE
 
 # Who speaks of a source customer, and by which of its columns.
 _SPEAKING = {"customer": "customer_key", "account": "customer_no_billing", "product_order": "customer_no_orders"}
@@ -32,7 +33,8 @@ create or replace table node as
 select row_number() over (order by system, province, customer_key)::integer as node, system, province, customer_key
 from (select distinct * from ({_KEYS})) where customer_key is not null
 """
-# A table is given the number beside its other columns: a copy of all its rows would take three times as long (measured).
+# A table is given the number beside its other columns: a copy of all its rows would take three times as long (measured). An
+# entity that is read from parts is copied, without what others read of it.
 _NUMBER = """
 alter table core.{entity} add column if not exists source_node integer;
 
@@ -41,7 +43,7 @@ where node.system = row.system and node.province = row.province and node.custome
 """
 _NUMBERED_COPY = """
 create or replace table numbered_{entity} as
-select row.*, node.node as source_node
+select {columns}, node.node as source_node
 from core.{entity} row left join node
     on node.system = row.system and node.province = row.province and node.customer_key = row.{key}
 """
@@ -121,12 +123,13 @@ def gather(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _number(connection: duckdb.DuckDBPyConnection, entity: str, key: str) -> str:
     """The table of an entity's rows with their nodes as `source_node`: the entity's own, or of a view a copy."""
-    try:
+    is_view = "select 1 from duckdb_views() where schema_name = 'core' and view_name = ?"
+    if not connection.execute(is_view, [entity]).fetchone():
         connection.execute(_NUMBER.format(entity=entity, key=key))
-    except duckdb.CatalogException:
-        connection.execute(_NUMBERED_COPY.format(entity=entity, key=key))
-        return f"numbered_{entity}"
-    return f"core.{entity}"
+        return f"core.{entity}"
+    columns = ", ".join(f"row.{name}" for name in (*LINEAGE, "source_version", *IDENTITY_COLUMNS[entity]))
+    connection.execute(_NUMBERED_COPY.format(entity=entity, key=key, columns=columns))
+    return f"numbered_{entity}"
 
 
 def describe(connection: duckdb.DuckDBPyConnection, memory: Path | None = None, *, touched: bool = False) -> None:

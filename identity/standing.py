@@ -53,7 +53,7 @@ with known as (
 )
 select 'BC' || lpad(number::varchar, 8, '0') as customer_id, * from here;
 
-create or replace temp view past as select node, number from was_row
+create or replace temp table past as select node, number from was_row
 """
 _SEALS = """
 create or replace temp table crosswalk_seal as

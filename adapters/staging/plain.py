@@ -44,14 +44,14 @@ def plain_rows(contract: Contract, texts: pa.Table) -> pa.Table | None:
     if not all(column.type in _TYPED for column in contract.columns):
         return None
     try:
-        values = {column.name: _typed(column, texts.column(column.name)) for column in contract.columns}
+        values = {column.name: _values(column, texts.column(column.name)) for column in contract.columns}
     except (_Odd, pa.ArrowInvalid):
         return None
     places = {name: texts.column(name) for name in (ROW_NO, OBJECT, OFFSET, LENGTH)}
     return pa.table({**places, **values, ERRORS: pa.nulls(texts.num_rows, pa.list_(pa.string()))})
 
 
-def _typed(column: Column, texts: pa.ChunkedArray[Any]) -> Typed:
+def _values(column: Column, texts: pa.ChunkedArray[Any]) -> Typed:
     whole = texts.combine_chunks() if texts.num_chunks != 1 else texts.chunk(0)
     if not pa.types.is_string(whole.type) or whole.null_count or whole.offset:
         raise _Odd
@@ -62,10 +62,10 @@ def _typed(column: Column, texts: pa.ChunkedArray[Any]) -> Typed:
 
 
 def _text(_: Column, texts: Texts) -> Typed:
-    said = _ends(texts)
-    lengths = np.diff(said)
+    offsets = _offsets(texts)
+    lengths = np.diff(offsets)
     full = lengths > 0
-    starts, ends = (said[:-1], said[1:]) if full.all() else (said[:-1][full], said[1:][full])
+    starts, ends = offsets[:-1][full], offsets[1:][full]
     data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
     first, last = data[starts], data[ends - 1]
     odd = np.zeros(len(starts), np.bool_)
@@ -127,12 +127,12 @@ _TYPED: Mapping[Type, Callable[[Column, Texts], Typed]] = {
 }
 
 
-def _ends(texts: Texts) -> Lengths:
+def _offsets(texts: Texts) -> Lengths:
     return np.frombuffer(texts.buffers()[1] or b"", np.int32)[: len(texts) + 1]
 
 
 def _lengths(texts: Texts) -> Lengths:
-    return np.diff(_ends(texts))
+    return np.diff(_offsets(texts))
 
 
 def _null_where_empty(texts: Texts, lengths: Lengths) -> Texts:

@@ -134,7 +134,7 @@ class _Typist:
                     return
                 yield from self.asked[-1][1].table.select(schema.names).cast(schema).to_batches(ROWS_AT_ONCE)
         except BaseException as error:  # noqa: BLE001 (raised again by `_raise_failure`)
-            self.failure = error
+            self.failure, self.work.failed = error, True
 
     def _raise_failure(self) -> None:
         if self.failure is not None:

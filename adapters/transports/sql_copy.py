@@ -55,11 +55,18 @@ def copy_out(
             try:
                 yield from _Copying(driver.pgconn, guard, count).pieces(text)
             except BaseException:
-                # A connection in the middle of a COPY is good for nothing else.
-                with suppress(psycopg.Error):
-                    driver.cancel_safe(timeout=CANCEL_WITHIN_SECONDS)
-                connection.invalidate()
+                _leave(connection, driver)
                 raise
+
+
+def _leave(connection: sa.Connection, driver: psycopg.Connection[Any]) -> None:
+    """A connection in the middle of a COPY is good for nothing else, and what the server still does is for nobody."""
+    try:
+        if driver.pgconn.transaction_status == pq.TransactionStatus.ACTIVE:
+            with suppress(psycopg.Error):
+                driver.cancel_safe(timeout=CANCEL_WITHIN_SECONDS)
+    finally:
+        connection.invalidate()
 
 
 @dataclass(frozen=True)
@@ -86,9 +93,12 @@ class _Copying:
                 piece.clear()
         if piece:
             yield bytes(piece)
-        self.count.rows = self._expect(self._result(), pq.ExecStatus.COMMAND_OK).command_tuples or 0
+        copied = self._expect(self._result(), pq.ExecStatus.COMMAND_OK).command_tuples
         while self._result() is not None:
             pass
+        if copied is None:
+            raise psycopg.OperationalError("the server does not say how many rows it sent")
+        self.count.rows = copied
 
     def _wait(self, events: int = select.POLLIN) -> None:
         readiness = select.poll()

@@ -196,7 +196,7 @@ def test_a_copy_that_the_server_breaks_off_lands_nothing(
     with pytest.raises(FixContract, match=r"refuses the query \(DivisionByZero 22012\)"):
         source.fetch(rig.request, Watched(tmp_path))
     assert pieces
-    assert [file.name for file in tmp_path.iterdir()] == ["part"]
+    assert [file.name for file in tmp_path.iterdir()] == ["part"]  # the sink's own draft
 
 
 def test_a_read_given_up_by_its_reader_leaves_no_query_behind(open_rig: Callable[[bool], SqlRig]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.staging import blocks, extract, stage
+from adapters.staging import blocks, extract, stage, staged
 from schemas.batch import Layout
 from schemas.codes import CODE_TABLES
 from schemas.contract import Column, Contract, Type
@@ -135,3 +136,24 @@ def test_blocks_of_both_kinds_are_staged_in_their_order(tmp_path: Path, monkeypa
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 500)
     assert staged_rows(ORDER, content, tmp_path).equals(asked, check_metadata=True)
     assert 0 < sum(block.num_rows for block in seen_blocks(ORDER, content, tmp_path, 500)) < 60
+
+
+@pytest.mark.parametrize("odd", [False, True], ids=["seen", "asked"])
+@pytest.mark.parametrize("where", [(extract, "split_block"), (staged, "_write")], ids=["splitting", "writing"])
+@pytest.mark.parametrize("nth", [1, 9])
+def test_a_block_that_fails_fails_the_batch_with_its_own_error(
+    where: tuple[object, str], nth: int, odd: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = [plain(column)[0] for column in ORDER.columns]
+    content = written(ORDER, [[f"PO{i}{' ' * odd}", *usual[1:]] for i in range(60)])
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 500)
+    real, calls = getattr(*where), itertools.count(1)
+
+    def failing(*args: object) -> object:
+        if next(calls) == nth:
+            raise OSError("no space left")
+        return real(*args)
+
+    monkeypatch.setattr(*where, failing)
+    with pytest.raises(OSError, match="no space left"):
+        staged_rows(ORDER, content, tmp_path)
