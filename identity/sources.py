@@ -2,7 +2,7 @@
 
 | table | a row is |
 |---|---|
-| `source_row` | a view: a row of `core.*` that speaks of a source customer (`system, province, customer_key`), its `node`, lineage |
+| `source_row` | a view: a row of `core.*` about a source customer (`system, province, customer_key`), its `node`, lineage |
 | `node` | one source customer, numbered in the order of its key |
 | `said` | one way a node is described: the texts of its rows, how often (`times`) and when last (`newest`) it was said so |
 | `reference_row` | one `source_row` that records keys of other systems, and these |
