@@ -99,6 +99,8 @@ def tolerance_of(words: Sequence[str], days: int | None = None) -> Tolerance:
         elif word.startswith(("day", "date")) and bare.isdigit():
             in_days = int(bare)
         elif found := re.fullmatch(rf"\d+(?:\.\d{{1,{MONEY_DIGITS}}})?", bare):
+            if amount:
+                raise HubError(f"two amounts as a tolerance, {amount} and {found[0]}; allowed: {_TOLERANCES}")
             amount = Decimal(found[0])
         else:
             raise HubError(f"no tolerance {word!r}; allowed: {_TOLERANCES}")

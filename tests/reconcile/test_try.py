@@ -332,6 +332,7 @@ def checked(summary: Summary, sides: Sequence[Sequence[Cells]], found: Mapping[s
     ("asked", "said"),
     [({"key": "account"}, "l.csv has no column 'account'; it has: id, acct, amount, date, who"),
      ({"tolerance": "much"}, "no tolerance 'much'; allowed: an amount (0.05), a share of the larger amount (0.5%), days (3d)"),
+     ({"tolerance": "0.02,5"}, "two amounts as a tolerance, 0.02 and 5; allowed: an amount (0.05)"),
      ({"mode": "fuzzy"}, "no mode 'fuzzy'; allowed: exact, one-to-one, grouped"),
      ({"tolerance": "99.95%"}, "allowed: at most 90%"),
      ({"mode": "exact", "tolerance": "1"}, "mode exact without --key takes no tolerance"),
