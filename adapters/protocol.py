@@ -18,13 +18,17 @@ class LandingSink(Protocol):
     def put(self, name: str, chunks: Iterable[bytes]) -> LandedObject: ...
 
 
-class LandedBytes(Protocol):
-    """One landed object, readable again. `local_path` yields a file on this machine (a download where landing is remote)."""
+class PassingBytes(Protocol):
+    """One object's bytes, which may be readable once only. `chunks` are of about `size` where whoever gives them can choose."""
 
     @property
     def object(self) -> LandedObject: ...
 
-    def chunks(self, size: int = 1 << 22) -> Iterator[bytes]: ...
+    def chunks(self, size: int = 1 << 22, /) -> Iterator[bytes]: ...
+
+
+class LandedBytes(PassingBytes, Protocol):
+    """One landed object, readable again. `local_path` yields a file on this machine (a download where landing is remote)."""
 
     def local_path(self) -> AbstractContextManager[Path]: ...
 

@@ -1,6 +1,7 @@
 """`make bench-extract`: rows out of a relational source to staged Parquet, against bare `COPY … TO STDOUT` of the same table.
 
-Ours is the road's own: the contract's columns checked, `COPY` into content-addressed landing, typed and staged as Parquet.
+Ours is the road's own: the contract's columns checked, `COPY` into content-addressed landing, typed and staged as Parquet
+while it lands.
 Peers end at Parquet too, and check nothing. `ROWS` (2,000,000) and `RUNS` (3) by the environment.
 """
 
@@ -19,16 +20,18 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from adapters.protocol import PullRequest
-from adapters.staging import stage
+from adapters.staging import StagingSink, staged_in, take
 from adapters.transports.patience import Patience
 from adapters.transports.sql import SqlSource
 from bench.measure import Measured, measure, median_seconds, result_line
 from hub.settings import Connection
+from schemas.batch import Layout
 from schemas.contracts.orders import PRODUCT_ORDER
 from store.landing import Landing
 from store.server import EmbeddedServer, embedded_server
 
 TABLE = "t_product_order"
+PERIOD = "20260201"
 COPY = f"COPY {TABLE} TO STDOUT"
 FILL = """
 create table t_product_order (
@@ -76,12 +79,16 @@ class Bench:
                 pass
 
     def ours(self, *, portable: bool = False) -> None:
-        landing = Landing((self.root / "landing").as_uri())
+        ahead = self.root / "stage" / "ahead"
+        ahead.mkdir(parents=True)
+        sink = StagingSink(Landing((self.root / "landing").as_uri()), PRODUCT_ORDER, PERIOD, Layout.CSV, ahead)
         source = SqlSource(self.connection, TABLE, Patience(), portable=portable)
-        (delivery,) = source.fetch(PullRequest(PRODUCT_ORDER, "gd", "20260201"), landing)
+        (delivery,) = source.fetch(PullRequest(PRODUCT_ORDER, "gd", PERIOD), sink)
         source.close()
-        objects = [landing.get(landed) for landed in delivery.objects]
-        staged = stage(PRODUCT_ORDER, "20260201", delivery.layout, objects, self.root / "stage")
+        rows = self.root / "stage" / "rows"
+        if not take(ahead, delivery.objects[0], rows):
+            raise SystemExit("void: nothing was staged while it landed")
+        staged = staged_in(rows, delivery.objects)
         if not staged.rows == delivery.declared_rows == self.rows:
             raise SystemExit(f"void: {staged.rows} staged, {delivery.declared_rows} declared, {self.rows} in the table")
 

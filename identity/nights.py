@@ -30,11 +30,11 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 
 import duckdb
 
+from hub.program import program_digest
 from identity import blocking, circles, folding, trust
 from identity.belonging import find_belonging, find_belonging_again, take_names
 from identity.extract import read_store
@@ -355,7 +355,7 @@ def remember(connection: duckdb.DuckDBPyConnection, memory: Path, settings: Iden
 
 
 def _folder_of(memory: Path, settings: IdentitySettings, run: str | None) -> Path:
-    said = f"{run}{settings.model_dump_json()}{_source()}{duckdb.__version__}"
+    said = f"{run}{settings.model_dump_json()}{program_digest('identity')}{duckdb.__version__}"
     return memory / f"linked-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
 
 
@@ -372,13 +372,6 @@ def _sealed(salt: str) -> _Seal:
 def _told(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[object, ...] | None:
     read_store(connection, "told_by_store", query)
     return connection.execute("from told_by_store").fetchone()
-
-
-@cache
-def _source() -> str:
-    """What tells one state of the rules from another: the source of this package and what it reads."""
-    files = sorted(file for file in Path(__file__).parent.rglob("*") if file.suffix in {".py", ".json", ".csv", ".toml"})
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:

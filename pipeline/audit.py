@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from adapters.staging import STAGED_GLOB
 from hub.periods import SHANGHAI
 from pipeline.hub import Hub
-from pipeline.staging import STAGED_GLOB, stage_batch
+from pipeline.staging import stage_batch
 from report import queries
 from report.build import build
 from store.ledger import Batch

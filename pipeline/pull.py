@@ -5,12 +5,13 @@ from __future__ import annotations
 from contextlib import closing
 
 from adapters.feeds import PROVINCES, open_source
-from adapters.protocol import PullRequest
+from adapters.protocol import LandingSink, PullRequest
 from hub.errors import FixContract, NotFound, RefuseDelivery
 from hub.periods import check_kind
 from hub.settings import connection_id
 from pipeline.cutoff import Instance
 from pipeline.hub import Hub
+from pipeline.staging import staging_ahead
 from schemas.batch import Delivery
 from schemas.contracts import contract_of
 from store import ledger, order, retention
@@ -29,9 +30,12 @@ def pull(hub: Hub, feed_id: str, province: str, period: str, *, run_id: str | No
         raise NotFound(f"no province {province!r}; known: {', '.join(PROVINCES)}", province=province)
     asked = Instance(contract, province, check_kind(period, contract.period))
     where = {"system": contract.system, "feed": contract.feed, "province": province}
-    with attempt(hub.engine, "pull", period=period, run_id=run_id, **where) as trying:
+    with (
+        attempt(hub.engine, "pull", period=period, run_id=run_id, **where) as trying,
+        staging_ahead(hub, contract, province, asked.period) as sink,
+    ):
         try:
-            deliveries = _fetch(hub, asked)
+            deliveries = _fetch(hub, asked, sink)
         except (RefuseDelivery, FixContract) as error:
             _keep_what_landed(hub, asked, error, trying)
             if not error.facts.get("delivered"):
@@ -43,13 +47,13 @@ def pull(hub: Hub, feed_id: str, province: str, period: str, *, run_id: str | No
     return trying.batch_ids
 
 
-def _fetch(hub: Hub, asked: Instance) -> tuple[Delivery, ...]:
+def _fetch(hub: Hub, asked: Instance, sink: LandingSink) -> tuple[Delivery, ...]:
     connection = hub.connections(connection_id(asked.contract.system, asked.province))
     with hub.engine.connect() as ledger_connection:
         window = order.window_for(ledger_connection, asked.contract, asked.province, asked.period)
     request = PullRequest(asked.contract, asked.province, asked.period, window)
     with closing(open_source(asked.contract.feed_id, asked.province, connection)) as source:
-        return tuple(source.fetch(request, hub.landing))
+        return tuple(source.fetch(request, sink))
 
 
 def _receive(hub: Hub, asked: Instance, delivery: Delivery, trying: Attempt) -> None:

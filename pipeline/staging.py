@@ -1,19 +1,33 @@
-"""Where a batch is staged on this machine, and staging it from landing: a worker may lose its disk, the batch is made again."""
+"""Where a batch is staged on this machine, and staging it from landing: a worker may lose its disk, the batch is made again.
+
+A feed whose deliveries are one object (a database's extract) is staged while it lands, aside, for the gate to take.
+"""
 
 from __future__ import annotations
 
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 from itertools import accumulate
 from pathlib import Path
 
 import duckdb
 
-from adapters.staging import Staged, stage
+from adapters.feeds import feed_of
+from adapters.protocol import LandingSink
+from adapters.staging import STAGED_GLOB, Staged, StagingSink, stage, staged_in, take
+from hub.program import program_digest
 from pipeline.hub import Hub
 from quality import Verdict, judge
+from schemas.batch import Layout
+from schemas.contract import Contract
 from store.ledger import Batch
 from store.staged import StagedRows
 
-STAGED_GLOB = "rows-*.parquet"
+AHEAD_LIFETIME = timedelta(days=1)
+"""What was staged ahead and is older than this, no gate came for."""
 
 
 def workspace(hub: Hub, batch_id: int) -> Path:
@@ -27,9 +41,52 @@ def stage_batch(hub: Hub, batch: Batch, out: Path) -> Staged:
     return stage(batch.contract, batch.period, batch.delivery.layout, objects, out)
 
 
+@contextmanager
+def staging_ahead(hub: Hub, contract: Contract, province: str, period: str) -> Iterator[LandingSink]:
+    """Where this feed's bytes are to land. What is staged meanwhile is kept for the gate, unless the block fails."""
+    layout = feed_of(contract.feed_id).layout
+    if layout is not Layout.CSV:
+        yield hub.landing
+        return
+    folder = _ahead(hub, contract, province, period)
+    _clear_ahead(folder)
+    folder.mkdir(parents=True, mode=0o700)
+    try:
+        yield StagingSink(hub.landing, contract, period, layout, folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _ahead(hub: Hub, contract: Contract, province: str, period: str) -> Path:
+    """This program's: what another one staged, whose contracts or types may differ, no gate takes."""
+    program = program_digest("adapters", "schemas")[:16]
+    return hub.settings.stage_dir / "ahead" / f"{contract.feed_id}-{province}-{period}-{program}"
+
+
+def _clear_ahead(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    for other in folder.parent.glob("*"):
+        with suppress(FileNotFoundError):  # another pull clears too
+            if time.time() - other.stat().st_mtime > AHEAD_LIFETIME.total_seconds():
+                shutil.rmtree(other, ignore_errors=True)
+
+
+def _taken_ahead(hub: Hub, batch: Batch, rows: Path) -> Staged | None:
+    folder = _ahead(hub, batch.contract, batch.province, batch.period)
+    objects = batch.delivery.objects
+    if len(objects) != 1 or not folder.exists():
+        return None
+    rows.parent.mkdir(parents=True, exist_ok=True)
+    taken = take(folder, objects[0], rows)
+    shutil.rmtree(folder, ignore_errors=True)
+    return staged_in(rows, objects) if taken else None
+
+
 def judge_batch(hub: Hub, batch: Batch, out: Path) -> tuple[Staged, Verdict]:
-    """Stages the batch and judges it. A function of the landed bytes and the contract alone."""
-    staged = stage_batch(hub, batch, out / "rows")
+    """Stages the batch, or takes what was staged of the same bytes while they landed, and judges it. A function of the landed
+    bytes and the contract alone."""
+    staged = _taken_ahead(hub, batch, out / "rows") or stage_batch(hub, batch, out / "rows")
     return staged, judge(batch.contract, batch.period, staged, batch.delivery, out / "gate")
 
 

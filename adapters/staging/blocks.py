@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 
-from adapters.protocol import LandedBytes
+from adapters.protocol import PassingBytes
 
-BLOCK_BYTES = 1 << 24
 MARK = b"\xef\xbb\xbf"
 
 # The end of the last whole record within these bytes (exclusive), 0 where there is none.
@@ -37,22 +35,24 @@ def as_it_lies(data: pa.Buffer) -> pa.Buffer:
     return pa.py_buffer(MARK + data.to_pybytes()) if data.slice(0, len(MARK)).to_pybytes() == MARK else data
 
 
-def blocks(objects: Sequence[LandedBytes], cut_at: CutAt) -> Iterator[Block]:
-    for index, landed in enumerate(objects):
-        with landed.local_path() as path:
-            yield from _file_blocks(path, index, cut_at)
+def blocks(objects: Sequence[PassingBytes], cut_at: CutAt, size: int) -> Iterator[Block]:
+    for index, passing in enumerate(objects):
+        yield from _blocks_of(passing.chunks(size), index, cut_at, size)
 
 
-def _file_blocks(path: Path, index: int, cut_at: CutAt) -> Iterator[Block]:
-    offset = 0
-    rest = b""
-    with path.open("rb") as file:
-        while chunk := file.read(BLOCK_BYTES):
-            data = rest + chunk
+def _blocks_of(pieces: Iterable[bytes], index: int, cut_at: CutAt, size: int) -> Iterator[Block]:
+    """A block once so many bytes have come since the last, in however many pieces; copied once where they end with a record."""
+    offset, come = 0, 0
+    held: list[bytes] = []
+    for piece in pieces:
+        held.append(piece)
+        come += len(piece)
+        if come >= size:
+            data = b"".join(held)
             cut = cut_at(data)
             if cut:
                 yield Block(data[:cut], index, offset)
                 offset += cut
-            rest = data[cut:]
-    if rest:
+            held, come = [data[cut:]], 0
+    if rest := b"".join(held):
         yield Block(rest, index, offset)

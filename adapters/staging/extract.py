@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 
 from adapters.drift import Carries, check_columns
-from adapters.protocol import LandedBytes
+from adapters.protocol import PassingBytes
 from adapters.staging.blocks import Block, after_last_line, as_it_lies, blocks
 from adapters.staging.decode import decode_column, strict
 from adapters.staging.lines import lossy
@@ -21,6 +21,8 @@ from adapters.staging.rows import OddRecord, Place, Positions, SplitJob, TextRow
 from schemas.contract import Contract
 
 ENCODING = "utf-8"
+BLOCK_BYTES = 1 << 23
+"""Half of what files are staged in: what stays in the processor's cache is parsed a fifth quicker."""
 
 
 def record_ends(data: bytes) -> Positions:
@@ -66,11 +68,11 @@ def index_records(data: bytes, begin: int) -> Records:
     return Records(data, starts, ends - starts - has_cr)
 
 
-def extract_jobs(contract: Contract, objects: Sequence[LandedBytes]) -> Iterator[SplitJob]:
+def extract_jobs(contract: Contract, objects: Sequence[PassingBytes]) -> Iterator[SplitJob]:
     """One job a block. Every object begins with its header. Raises FixContract where it is not the contract's columns."""
     first_row_no = 1
     header: list[str] = []
-    for block in blocks(objects, after_last_record):
+    for block in blocks(objects, after_last_record, BLOCK_BYTES):
         begin = 0
         if block.offset == 0:
             begin = int([*record_ends(block.data), len(block.data) - 1][0]) + 1

@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from adapters.drift import Carries, check_columns
-from adapters.protocol import LandedBytes
+from adapters.protocol import PassingBytes
 from adapters.staging.rows import FAULT, LENGTH, OBJECT, OFFSET, ROW_NO, Positions, SplitJob, TextRows, ready
 from adapters.staging.session import session
 from adapters.staging.typing_sql import sql_text
@@ -23,7 +23,7 @@ _RECORDS = """
     FROM (SELECT page, json_extract(body, '$.data[*]') AS found FROM pages)"""
 
 
-def json_jobs(contract: Contract, objects: Sequence[LandedBytes]) -> Iterator[SplitJob]:
+def json_jobs(contract: Contract, objects: Sequence[PassingBytes]) -> Iterator[SplitJob]:
     """One job a batch of pages. Raises RefuseDelivery where a page is not JSON, FixContract at a field nobody declared."""
     connection = session(1)
     first_row_no = 1
@@ -33,7 +33,7 @@ def json_jobs(contract: Contract, objects: Sequence[LandedBytes]) -> Iterator[Sp
         yield ready(rows)
 
 
-def _batches(objects: Sequence[LandedBytes]) -> Iterator[list[tuple[int, str]]]:
+def _batches(objects: Sequence[PassingBytes]) -> Iterator[list[tuple[int, str]]]:
     batch: list[tuple[int, str]] = []
     size = 0
     for index, landed in enumerate(objects):
@@ -50,7 +50,7 @@ def _batches(objects: Sequence[LandedBytes]) -> Iterator[list[tuple[int, str]]]:
         yield batch
 
 
-def _refuse(landed: LandedBytes, what: str) -> RefuseDelivery:
+def _refuse(landed: PassingBytes, what: str) -> RefuseDelivery:
     return RefuseDelivery(f"page {landed.object.name} {what}", code="layout", object=landed.object.name)
 
 
@@ -58,7 +58,7 @@ def _rows(
     connection: duckdb.DuckDBPyConnection,
     contract: Contract,
     batch: list[tuple[int, str]],
-    objects: Sequence[LandedBytes],
+    objects: Sequence[PassingBytes],
     first_row_no: int,
 ) -> TextRows:
     pages = pa.table({"page": pa.array([i for i, _ in batch], pa.int16()), "body": pa.array([body for _, body in batch])})

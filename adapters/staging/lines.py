@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pc
 
-from adapters.protocol import LandedBytes
+from adapters.protocol import PassingBytes
 from adapters.staging.blocks import Block, after_last_line, as_it_lies, blocks
 from adapters.staging.decode import Mask, decode_column, strict
 from adapters.staging.rows import OddRecord, Place, Positions, SplitJob, TextRows, good_table, odd_table
@@ -23,6 +23,7 @@ from schemas.contract import Contract
 
 ENCODING = "gb18030"
 LF, CR, BAR = 10, 13, 124
+BLOCK_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -152,11 +153,11 @@ def layout_of(contract: Contract, *, fixed: bool) -> LineLayout:
     return Fixed(tuple(widths))
 
 
-def line_jobs(contract: Contract, objects: Sequence[LandedBytes], *, fixed: bool) -> Iterator[SplitJob]:
+def line_jobs(contract: Contract, objects: Sequence[PassingBytes], *, fixed: bool) -> Iterator[SplitJob]:
     """One job a block, to run in any order; row numbers are given here, in delivery order."""
     layout = layout_of(contract, fixed=fixed)
     first_row_no = 1
-    for block in blocks(objects, after_last_line):
+    for block in blocks(objects, after_last_line, BLOCK_BYTES):
         yield partial(split_block, contract, layout, block, first_row_no)
         first_row_no += block.data.count(b"\n") + (not block.data.endswith(b"\n"))
 

@@ -9,13 +9,13 @@ import pyarrow as pa
 from lxml import etree
 
 from adapters.drift import Carries, check_columns
-from adapters.protocol import LandedBytes
+from adapters.protocol import PassingBytes
 from adapters.staging.rows import Place, Positions, SplitJob, TextRows, good_table, ready
 from hub.errors import RefuseDelivery
 from schemas.contract import Contract
 
 
-def soap_jobs(contract: Contract, objects: Sequence[LandedBytes]) -> Iterator[SplitJob]:
+def soap_jobs(contract: Contract, objects: Sequence[PassingBytes]) -> Iterator[SplitJob]:
     """One job a page. Raises RefuseDelivery where a page is no such answer, FixContract at a field nobody declared."""
     first_row_no = 1
     for index, landed in enumerate(objects):
@@ -26,7 +26,7 @@ def soap_jobs(contract: Contract, objects: Sequence[LandedBytes]) -> Iterator[Sp
             yield ready(rows)
 
 
-def _parse(text: bytes, landed: LandedBytes) -> etree._Element:
+def _parse(text: bytes, landed: PassingBytes) -> etree._Element:
     parser = etree.XMLParser(encoding="utf-8", resolve_entities=False, no_network=True)
     try:
         return etree.fromstring(text, parser)
@@ -34,11 +34,11 @@ def _parse(text: bytes, landed: LandedBytes) -> etree._Element:
         raise _refuse(landed, "is not XML") from error
 
 
-def _refuse(landed: LandedBytes, what: str) -> RefuseDelivery:
+def _refuse(landed: PassingBytes, what: str) -> RefuseDelivery:
     return RefuseDelivery(f"page {landed.object.name} {what}", code="layout", object=landed.object.name)
 
 
-def _records(landed: LandedBytes) -> list[etree._Element]:
+def _records(landed: PassingBytes) -> list[etree._Element]:
     envelope = _parse(b"".join(landed.chunks()), landed)
     detail = next(envelope.iter("{*}opDetail"), None)
     if detail is None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import select
 from collections.abc import Generator, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any
 
 import psycopg
@@ -19,7 +20,6 @@ from psycopg.pq.abc import PGconn, PGresult
 
 from adapters.transports.patience import Patience
 from adapters.transports.sql_errors import mapped
-from adapters.transports.stall import StallGuard
 
 PIECE_BYTES = 1 << 20
 CANCEL_WITHIN_SECONDS = 5
@@ -51,12 +51,11 @@ def copy_out(
         connection.exec_driver_sql("SET LOCAL timezone TO 'Asia/Shanghai'")
         driver = connection.connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
-        with StallGuard(driver.fileno(), patience.read_seconds) as guard:
-            try:
-                yield from _Copying(driver.pgconn, guard, count).pieces(text)
-            except BaseException:
-                _leave(connection, driver)
-                raise
+        try:
+            yield from _Copying(driver.pgconn, patience.read_seconds, count).pieces(text)
+        except BaseException:
+            _leave(connection, driver)
+            raise
 
 
 def _leave(connection: sa.Connection, driver: psycopg.Connection[Any]) -> None:
@@ -71,26 +70,31 @@ def _leave(connection: sa.Connection, driver: psycopg.Connection[Any]) -> None:
 
 @dataclass(frozen=True)
 class _Copying:
-    """One COPY, over a connection that psycopg keeps from blocking: all waiting is `_wait`'s, where the guard sees it."""
+    """One COPY, over a connection that psycopg keeps from blocking: all waiting is `_wait`'s, so no wait is without end."""
 
     libpq: PGconn
-    guard: StallGuard
+    read_seconds: float
     count: RowCount
+    readiness: select.poll = field(default_factory=select.poll)
 
     def pieces(self, query: str) -> Iterator[bytes]:
         self.libpq.send_query(f"COPY ({query}) TO STDOUT (FORMAT csv, HEADER, ENCODING 'UTF8')".encode())
+        self.readiness.register(self.libpq.socket, select.POLLIN | select.POLLOUT)
         while self.libpq.flush():
-            self._wait(select.POLLIN | select.POLLOUT)
+            self._wait()
+        self.readiness.modify(self.libpq.socket, select.POLLIN)
         self._expect(self._result(), pq.ExecStatus.COPY_OUT)
         piece = bytearray()
-        while (size_and_row := self.libpq.get_copy_data(1))[0] >= 0:
-            if not size_and_row[0]:
+        for size, row in map(self.libpq.get_copy_data, repeat(1)):
+            if size > 0:
+                piece += row
+            elif size == 0:
+                if len(piece) >= PIECE_BYTES:
+                    yield bytes(piece)
+                    piece.clear()
                 self._wait()
-                continue
-            piece += size_and_row[1]
-            if len(piece) >= PIECE_BYTES:
-                yield bytes(piece)
-                piece.clear()
+            else:
+                break
         if piece:
             yield bytes(piece)
         copied = self._expect(self._result(), pq.ExecStatus.COMMAND_OK).command_tuples
@@ -100,11 +104,9 @@ class _Copying:
             raise psycopg.OperationalError("the server does not say how many rows it sent")
         self.count.rows = copied
 
-    def _wait(self, events: int = select.POLLIN) -> None:
-        readiness = select.poll()
-        readiness.register(self.libpq.socket, events)
-        with self.guard.waiting():
-            readiness.poll()
+    def _wait(self) -> None:
+        if not self.readiness.poll(self.read_seconds * 1000):
+            raise psycopg.OperationalError(f"the server says nothing for {self.read_seconds} seconds")
         self.libpq.consume_input()
 
     def _result(self) -> PGresult | None:

@@ -32,7 +32,7 @@ from tests.e2e.world import Rig
 pytestmark = [pytest.mark.postgres, pytest.mark.e2e, pytest.mark.timeout(1800)]
 
 PROVINCE, FIRST, SECOND, MONTH = "gd", "20260304", "20260305", "202602"
-STATE, FACT = ("billing.account", SECOND), ("billing.bill_item", MONTH)
+STATE, FACT, EXTRACT = ("billing.account", SECOND), ("billing.bill_item", MONTH), ("orders.product_order", SECOND)
 CHANGED = ["crm.customer", "crm.contact", "crm.product_instance", "orders.product_order", "group.group_customer"]
 """Feeds loaded on the second night beside the two under test: enough to change identities and breaks."""
 
@@ -160,6 +160,24 @@ def test_a_pull_killed_anywhere_lands_the_same(stages: Stages, feed: Feed) -> No
     halves = [KillPoint("store.landing:Landing._settle"), KillPoint("store.landing:Landing._settle", after=True)]
     points = [*at_every_commit(stages.rig, stages.published, step), *halves]
     survives(stages, stages.published, step, points, lambda hub: run_feed(hub, feed[0], PROVINCE, feed[1]))
+
+
+def test_an_extract_killed_while_it_is_staged_ahead_lands_and_is_judged_the_same(stages: Stages) -> None:
+    feed_id, period = EXTRACT
+    landing_it = Step("pull", (feed_id, PROVINCE, period))
+    keeping = "adapters.staging.ahead:StagingSink._keep"
+    kept = [KillPoint("adapters.staging.staged:_write"), KillPoint(keeping), KillPoint(keeping, after=True)]
+    survives(stages, stages.published, landing_it, kept, lambda hub: run_feed(hub, feed_id, PROVINCE, period))
+
+    pulled = stages.rig.copy_of(stages.published)
+    judging = Step("gate", (pull(pulled, feed_id, PROVINCE, period),))
+    taken = [KillPoint("pipeline.staging:take"), KillPoint("pipeline.staging:take", after=True)]
+
+    def finish(hub: Hub) -> None:
+        judging.run(hub)
+        load(hub, *judging.arguments)
+
+    survives(stages, pulled, judging, taken, finish)
 
 
 @pytest.mark.parametrize("feed", [STATE, FACT], ids=["state", "fact"])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.staging import Staged, blocks, stage, staged
+from adapters.staging import Staged, blocks, extract, lines, stage, staged
 from adapters.staging.session import session
 from hub.errors import FixContract, RefuseDelivery
 from schemas.batch import Layout
@@ -50,7 +50,7 @@ def delimited(tmp_path: Path, *contents: bytes) -> tuple[Staged, list[LandedFile
 def test_each_record_has_its_bytes_and_its_fault(
     kinds: list[bytes], block_bytes: int, ended: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(lines, "BLOCK_BYTES", block_bytes)
     content = b"\r\n".join(kinds) + (b"\r\n" if ended or not kinds[-1] else b"")
     result, files = delimited(tmp_path, content, content)
     found = rows(result, "_row_no, _object, _offset, _length, _errors, item_name, _source")
@@ -67,7 +67,8 @@ def test_each_record_has_its_bytes_and_its_fault(
 
 
 def test_a_record_that_begins_with_the_bytes_of_a_mark_keeps_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 64)  # each record begins a block
+    for layout in (lines, extract):
+        monkeypatch.setattr(layout, "BLOCK_BYTES", 64)  # each record begins a block
     marked = LINE.replace(b"IT000001", blocks.MARK + b"\xc9")
     result, _ = delimited(tmp_path, b"\n".join([marked, LINE, marked]) + b"\n")
     assert [row[0] for row in rows(result, "item_no")] == ["锘可", "IT000001", "锘可"]
@@ -98,10 +99,10 @@ def test_every_unreadable_field_is_named_not_only_the_first(tmp_path: Path) -> N
 
 
 def test_blocks_are_written_in_order_whatever_thread_was_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 400)
+    monkeypatch.setattr(lines, "BLOCK_BYTES", 400)
     monkeypatch.setattr(staged, "WORKERS", 4)
-    lines = [LINE.replace(b"IT000001", f"IT{i:06d}".encode()) for i in range(200)]
-    result, _ = delimited(tmp_path, b"\r\n".join(lines))
+    content = b"\r\n".join(LINE.replace(b"IT000001", f"IT{i:06d}".encode()) for i in range(200))
+    result, _ = delimited(tmp_path, content)
     assert len(result.files) > 10
     assert rows(result, "item_no") == [(f"IT{i:06d}",) for i in range(200)]
 
@@ -120,7 +121,7 @@ def test_fixed_width_counts_bytes_and_finds_a_shifted_column(tmp_path: Path) -> 
 
 
 def test_an_extracts_quoted_line_ends_are_part_of_the_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(extract, "BLOCK_BYTES", 64)
     header = ",".join(column.source for column in ORDER.columns)
     row = 'O{0},K1,"一\r\n二 ""三"", 四",,,,IPL,F,A,DONE,CM,2026-01-15 09:30:00,,{0},2026-02-01 08:00:00'
     content = "\r\n".join([header, *(row.format(i) for i in range(20))]).encode()
