@@ -2,7 +2,7 @@
 
 Ours is the road's own: the contract's columns checked, `COPY` into content-addressed landing, typed and staged as Parquet
 while it lands.
-Peers end at Parquet too, and check nothing. `ROWS` (2,000,000) and `RUNS` (3) by the environment.
+Peers end at Parquet too, and check nothing. `ROWS` (2,000,000) and `RUNS` (5; the first pays for imports) by the environment.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from adapters.protocol import PullRequest
-from adapters.staging import StagingSink, staged_in, take
+from adapters.staging import StagingSink, take
 from adapters.transports.patience import Patience
 from adapters.transports.sql import SqlSource
 from bench.measure import Measured, measure, median_seconds, result_line
@@ -80,15 +80,13 @@ class Bench:
 
     def ours(self, *, portable: bool = False) -> None:
         ahead = self.root / "stage" / "ahead"
-        ahead.mkdir(parents=True)
-        sink = StagingSink(Landing((self.root / "landing").as_uri()), PRODUCT_ORDER, PERIOD, Layout.CSV, ahead)
+        sink = StagingSink(Landing((self.root / "landing").as_uri()), PRODUCT_ORDER, PERIOD, Layout.CSV, ahead, "bench")
         source = SqlSource(self.connection, TABLE, Patience(), portable=portable)
         (delivery,) = source.fetch(PullRequest(PRODUCT_ORDER, "gd", PERIOD), sink)
         source.close()
-        rows = self.root / "stage" / "rows"
-        if not take(ahead, delivery.objects[0], rows):
+        staged = take(ahead, "bench", delivery.objects[0], self.root / "stage" / "rows")
+        if staged is None:
             raise SystemExit("void: nothing was staged while it landed")
-        staged = staged_in(rows, delivery.objects)
         if not staged.rows == delivery.declared_rows == self.rows:
             raise SystemExit(f"void: {staged.rows} staged, {delivery.declared_rows} declared, {self.rows} in the table")
 
@@ -119,7 +117,7 @@ class Bench:
 
 
 def main() -> None:
-    rows, runs = int(os.environ.get("ROWS") or 2_000_000), int(os.environ.get("RUNS") or 3)
+    rows, runs = int(os.environ.get("ROWS") or 2_000_000), int(os.environ.get("RUNS") or 5)
     root = Path(tempfile.mkdtemp(prefix="bsshub-bench-extract-"))
     try:
         with embedded_server(root / "pg") as server:

@@ -5,19 +5,18 @@ A feed whose deliveries are one object (a database's extract) is staged while it
 
 from __future__ import annotations
 
-import shutil
-import time
+import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import timedelta
+from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from adapters.feeds import feed_of
 from adapters.protocol import LandingSink
-from adapters.staging import STAGED_GLOB, Staged, StagingSink, stage, staged_in, take
+from adapters.staging import STAGED_GLOB, Staged, StagingSink, stage, sweep, take
 from hub.program import program_digest
 from pipeline.hub import Hub
 from quality import Verdict, judge
@@ -25,9 +24,6 @@ from schemas.batch import Layout
 from schemas.contract import Contract
 from store.ledger import Batch
 from store.staged import StagedRows
-
-AHEAD_LIFETIME = timedelta(days=1)
-"""What was staged ahead and is older than this, no gate came for."""
 
 
 def workspace(hub: Hub, batch_id: int) -> Path:
@@ -44,43 +40,33 @@ def stage_batch(hub: Hub, batch: Batch, out: Path) -> Staged:
 @contextmanager
 def staging_ahead(hub: Hub, contract: Contract, province: str, period: str) -> Iterator[LandingSink]:
     """Where this feed's bytes are to land. What is staged meanwhile is kept for the gate, unless the block fails."""
+    sweep(_ahead(hub))
     layout = feed_of(contract.feed_id).layout
     if layout is not Layout.CSV:
         yield hub.landing
         return
-    folder = _ahead(hub, contract, province, period)
-    _clear_ahead(folder)
-    folder.mkdir(parents=True, mode=0o700)
+    sink = StagingSink(hub.landing, contract, period, layout, _ahead(hub), _key(contract, province, period))
     try:
-        yield StagingSink(hub.landing, contract, period, layout, folder)
+        yield sink
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
+        sink.forget()
         raise
 
 
-def _ahead(hub: Hub, contract: Contract, province: str, period: str) -> Path:
+def _ahead(hub: Hub) -> Path:
+    return hub.settings.stage_dir / "ahead"
+
+
+def _key(contract: Contract, province: str, period: str) -> str:
     """This program's: what another one staged, whose contracts or types may differ, no gate takes."""
-    program = program_digest("adapters", "schemas")[:16]
-    return hub.settings.stage_dir / "ahead" / f"{contract.feed_id}-{province}-{period}-{program}"
-
-
-def _clear_ahead(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    for other in folder.parent.glob("*"):
-        with suppress(FileNotFoundError):  # another pull clears too
-            if time.time() - other.stat().st_mtime > AHEAD_LIFETIME.total_seconds():
-                shutil.rmtree(other, ignore_errors=True)
+    program = f"{program_digest('adapters', 'hub', 'schemas')}{duckdb.__version__}{pa.__version__}"
+    return f"{contract.feed_id}-{province}-{period}-{hashlib.sha256(program.encode()).hexdigest()[:16]}"
 
 
 def _taken_ahead(hub: Hub, batch: Batch, rows: Path) -> Staged | None:
-    folder = _ahead(hub, batch.contract, batch.province, batch.period)
-    objects = batch.delivery.objects
-    if len(objects) != 1 or not folder.exists():
+    if len(batch.delivery.objects) != 1:
         return None
-    rows.parent.mkdir(parents=True, exist_ok=True)
-    taken = take(folder, objects[0], rows)
-    shutil.rmtree(folder, ignore_errors=True)
-    return staged_in(rows, objects) if taken else None
+    return take(_ahead(hub), _key(batch.contract, batch.province, batch.period), batch.delivery.objects[0], rows)
 
 
 def judge_batch(hub: Hub, batch: Batch, out: Path) -> tuple[Staged, Verdict]:

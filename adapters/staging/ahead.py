@@ -8,72 +8,118 @@ from __future__ import annotations
 
 import logging
 import shutil
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from queue import Empty, Queue
 
+import pyarrow as pa
+
 from adapters.protocol import LandingSink
-from adapters.staging.staged import Staged, stage
+from adapters.staging.staged import Staged, stage, staged_in
 from schemas.batch import LandedObject, Layout
 from schemas.contract import Contract
 
-PIECES_WAITING = 32
+PIECES_WAITING = 16
 """A source that is quicker than staging waits for it."""
+LIFETIME = timedelta(days=1)
+"""What was staged ahead and is older than this, no gate came for, or its pull was killed."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class StagingSink:
-    """A `LandingSink` that also stages what it lands: each object in `folder`, under its SHA-256."""
+    """A `LandingSink` that also stages what it lands: each object in `folder`, named by `key` and its SHA-256.
+
+    `key` says for what it was staged: other contracts, periods and programs stage the same bytes otherwise.
+    """
 
     landing: LandingSink
     contract: Contract
     period: str
     layout: Layout
     folder: Path
+    key: str
+    kept: list[Path] = field(default_factory=list)
 
     def put(self, name: str, chunks: Iterable[bytes]) -> LandedObject:
         passing = Passing(name)
-        out = self.folder / uuid.uuid4().hex
+        out = self.folder / f"part-{uuid.uuid4().hex}"
         try:
             with ThreadPoolExecutor(1) as pool:
                 staging = pool.submit(self._stage, passing, out)
                 try:
                     landed = self.landing.put(name, passing.through(chunks))
-                finally:
                     passing.end()
+                except BaseException:
+                    passing.abandon()
+                    raise
             self._keep(staging, out, landed)
         finally:
             shutil.rmtree(out, ignore_errors=True)
         return landed
 
-    def _stage(self, passing: Passing, out: Path) -> Staged:
+    def forget(self) -> None:
+        """Removes what this sink has kept: no gate will come for it."""
+        for path in self.kept:
+            _remove(path)
+
+    def _stage(self, passing: Passing, out: Path) -> None:
         try:
-            return stage(self.contract, self.period, self.layout, [passing], out)
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            stage(self.contract, self.period, self.layout, [passing], out)
+        except BaseException:
+            shutil.rmtree(out, ignore_errors=True)  # before landing goes on: it may need the room
+            raise
         finally:
             passing.let_go()
 
-    def _keep(self, staging: Future[Staged], out: Path, landed: LandedObject) -> None:
-        if failure := staging.exception():
+    def _keep(self, staging: Future[None], out: Path, landed: LandedObject) -> None:
+        try:
+            staging.result()
+            kept = _place(self.folder, self.key, landed)
+            out.rename(kept)
+            self.kept.append(kept)
+        except Exception as failure:  # noqa: BLE001 (the gate will raise it, or go without)
             log.info("%s is not staged ahead (%s)", landed.name, type(failure).__name__)
-            return
-        kept = self.folder / landed.sha256
-        shutil.rmtree(kept, ignore_errors=True)
-        out.rename(kept)
 
 
-def take(folder: Path, landed: LandedObject, out: Path) -> bool:
-    """Moves what was staged of this object to `out`, which must not be there; False where nothing was."""
+def take(folder: Path, key: str, landed: LandedObject, out: Path) -> Staged | None:
+    """Moves what was staged of this object to `out`, instead of whatever is there; None where nothing was, or nothing whole."""
+    place = _place(folder, key, landed)
+    if not place.exists():
+        return None
+    out.parent.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(out, ignore_errors=True)
     try:
-        (folder / landed.sha256).rename(out)
-    except FileNotFoundError:
-        return False
-    return True
+        place.rename(out)
+        return staged_in(out, [landed])
+    except (OSError, pa.ArrowException):  # another gate was quicker; or a power failure left files half written
+        return None
+
+
+def sweep(folder: Path) -> None:
+    """Removes what has outlived its time."""
+    for path in folder.glob("*"):
+        with suppress(FileNotFoundError):  # another process sweeps too
+            if time.time() - path.stat().st_mtime > LIFETIME.total_seconds():
+                _remove(path)
+
+
+def _place(folder: Path, key: str, landed: LandedObject) -> Path:
+    return folder / f"{key}-{landed.sha256}"
+
+
+def _remove(path: Path) -> None:
+    """Aside first, in one stroke: nobody may take, or go on writing, half of it."""
+    with suppress(OSError):
+        shutil.rmtree(path.rename(path.with_name(f"part-{uuid.uuid4().hex}")))
 
 
 @dataclass
@@ -100,6 +146,11 @@ class Passing:
     def end(self) -> None:
         if self._wanted:
             self._pieces.put(None)
+
+    def abandon(self) -> None:
+        """The end, for a reader whose work is for nobody. Never waits: it runs where a wait was interrupted."""
+        self.let_go()
+        self._pieces.put_nowait(None)
 
     def chunks(self, _size: int = 0, /) -> Iterator[bytes]:
         while (piece := self._pieces.get()) is not None:

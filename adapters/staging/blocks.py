@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import pyarrow as pa
 
@@ -11,20 +12,21 @@ from adapters.protocol import PassingBytes
 
 MARK = b"\xef\xbb\xbf"
 
+Bytes: TypeAlias = bytes | bytearray | memoryview
 # The end of the last whole record within these bytes (exclusive), 0 where there is none.
-CutAt = Callable[[bytes], int]
+CutAt = Callable[[bytearray], int]
 
 
 @dataclass(frozen=True)
 class Block:
-    """Whole records of one object. `offset` is the block's place in the object, `first_row_no` its first record's number."""
+    """Whole records of one object. `offset` is the block's place in the object."""
 
-    data: bytes
+    data: bytearray
     object_index: int
     offset: int
 
 
-def after_last_line(data: bytes) -> int:
+def after_last_line(data: bytearray) -> int:
     """Every line end: 0x0A never lies inside a character of GB18030 or UTF-8."""
     return data.rfind(b"\n") + 1
 
@@ -36,23 +38,28 @@ def as_it_lies(data: pa.Buffer) -> pa.Buffer:
 
 
 def blocks(objects: Sequence[PassingBytes], cut_at: CutAt, size: int) -> Iterator[Block]:
+    """Each ends with the last record within `size` bytes of its start, in whatever pieces the bytes come."""
     for index, passing in enumerate(objects):
         yield from _blocks_of(passing.chunks(size), index, cut_at, size)
 
 
 def _blocks_of(pieces: Iterable[bytes], index: int, cut_at: CutAt, size: int) -> Iterator[Block]:
-    """A block once so many bytes have come since the last, in however many pieces; copied once where they end with a record."""
-    offset, come = 0, 0
-    held: list[bytes] = []
+    held: list[Bytes] = []
+    offset, come, wanted = 0, 0, size
     for piece in pieces:
-        held.append(piece)
-        come += len(piece)
-        if come >= size:
-            data = b"".join(held)
-            cut = cut_at(data)
-            if cut:
-                yield Block(data[:cut], index, offset)
+        view = memoryview(piece)
+        while come + len(view) >= wanted:
+            data = bytearray().join([*held, view[: wanted - come]])
+            view = view[wanted - come :]
+            if cut := cut_at(data):
+                rest = data[cut:]
+                del data[cut:]  # in place: a block is copied once
+                yield Block(data, index, offset)
                 offset += cut
-            held, come = [data[cut:]], 0
-    if rest := b"".join(held):
-        yield Block(rest, index, offset)
+                held, come, wanted = [rest], len(rest), size
+            else:  # a record longer than a block
+                held, come, wanted = [data], wanted, wanted + size
+        held.append(view)
+        come += len(view)
+    if come:
+        yield Block(bytearray().join(held), index, offset)

@@ -30,7 +30,7 @@ BLOCK_BYTES = 1 << 24
 class Lines:
     """The records of a block: where each starts, its length without the line end, and which cannot be taken as they lie."""
 
-    data: bytes
+    data: bytearray
     starts: Positions
     lengths: Positions
     ends: Positions
@@ -38,10 +38,10 @@ class Lines:
 
     def record(self, position: int) -> bytes:
         start = int(self.starts[position])
-        return self.data[start : start + int(self.lengths[position])]
+        return bytes(self.data[start : start + int(self.lengths[position])])
 
 
-def index_lines(data: bytes) -> Lines:
+def index_lines(data: bytearray) -> Lines:
     raw = np.frombuffer(data, np.uint8)
     ends = np.flatnonzero(raw == LF)
     if not len(ends) or ends[-1] != len(raw) - 1:
@@ -70,7 +70,7 @@ class LineLayout(Protocol):
 
     def misfits(self, lines: Lines) -> Mask: ...
 
-    def split(self, data: bytes, records: int) -> Sequence[pa.BinaryArray]: ...
+    def split(self, data: bytearray, records: int) -> Sequence[pa.BinaryArray]: ...
 
     def split_one(self, record: bytes) -> OddRecord: ...
 
@@ -85,7 +85,7 @@ class Delimited:
         misfit: Mask = _count(np.frombuffer(lines.data, np.uint8) == BAR, lines.starts) != self.fields - 1
         return misfit
 
-    def split(self, data: bytes, records: int) -> Sequence[pa.BinaryArray]:
+    def split(self, data: bytearray, records: int) -> Sequence[pa.BinaryArray]:
         if not records:
             return [pa.array([], pa.binary())] * self.fields
         names = [str(i) for i in range(self.fields)]
@@ -123,7 +123,7 @@ class Fixed:
         misfit: Mask = (lines.lengths != sum(self.widths)) | (whole != whole[0])
         return misfit
 
-    def split(self, data: bytes, records: int) -> Sequence[pa.BinaryArray]:
+    def split(self, data: bytearray, records: int) -> Sequence[pa.BinaryArray]:
         if not records:
             return [pa.array([], pa.binary())] * len(self.widths)
         grid = np.frombuffer(data, np.uint8).reshape(records, -1)
@@ -191,7 +191,7 @@ def _stack(good: pa.Table, odd: pa.Table) -> pa.Table:
     return pa.concat_tables([good.cast(pa.schema(plain)), odd])
 
 
-def _without(lines: Lines, odd: Mask) -> bytes:
+def _without(lines: Lines, odd: Mask) -> bytearray:
     """The block's bytes less the odd records: the runs between them, joined."""
     if not odd.any():
         return lines.data
@@ -201,7 +201,7 @@ def _without(lines: Lines, odd: Mask) -> bytes:
         pieces.append(lines.data[begin : int(lines.starts[i])])
         begin = int(lines.ends[i])
     pieces.append(lines.data[begin:])
-    return b"".join(pieces)
+    return bytearray().join(pieces)
 
 
 def lossy(record: bytes, encoding: str = ENCODING) -> str:

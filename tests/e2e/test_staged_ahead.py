@@ -6,17 +6,15 @@ import os
 import shutil
 import time
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from adapters.staging import Staged
-from adapters.transports.patience import Patience
+from adapters.staging.ahead import LIFETIME
 from hub.errors import RetryLater
 from pipeline import Hub, gate, load, pull
 from pipeline import staging as pipeline_staging
-from simulator.servers.faults import Fault, FaultKind
 from tests.e2e.conftest import BuildRig
 from tests.e2e.spoilt import assert_sound, batches, quarantined, state_of
 from tests.e2e.world import Rig
@@ -97,29 +95,29 @@ def test_a_gate_that_comes_again_stages_from_landing(pulled: Pulled, staged_anew
 
 
 def test_only_its_owner_reads_what_was_staged_ahead(pulled: Pulled) -> None:
-    for folder in (pulled.hub.settings.stage_dir / "ahead").iterdir():
-        assert folder.stat().st_mode & 0o777 == 0o700
+    assert ahead_of(pulled.hub)
+    assert (pulled.hub.settings.stage_dir / "ahead").stat().st_mode & 0o777 == 0o700
 
 
-def test_a_pull_that_fails_leaves_nothing_staged(pulled: Pulled, monkeypatch: pytest.MonkeyPatch) -> None:
-    hub = pulled.copy()
-    monkeypatch.setattr("adapters.feeds.Patience", partial(Patience, attempts=1))
-    pulled.rig.simulation.fault(Fault(FaultKind.DROP_CONNECTION, "orders", PROVINCE, None, times=None, after_bytes=12_000))
-    try:
-        with pytest.raises(RetryLater):
-            pull(hub, FEED, PROVINCE, NIGHT)
-    finally:
-        pulled.rig.simulation.clear_faults()
+def test_a_pull_that_fails_after_landing_leaves_nothing_staged(pulled: Pulled, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = pulled.rig.new_hub()
+
+    def unreachable(*_: object) -> None:
+        raise RetryLater("the store does not answer")
+
+    monkeypatch.setattr("store.ledger.receive", unreachable)
+    with pytest.raises(RetryLater, match="the store"):
+        pull(hub, FEED, PROVINCE, NIGHT)
+    assert list((hub.settings.home / "landing").rglob("*"))
     assert ahead_of(hub) == []
 
 
-def test_what_no_gate_came_for_goes_after_a_day(pulled: Pulled) -> None:
+def test_any_pull_sweeps_what_no_gate_came_for(pulled: Pulled) -> None:
     hub = pulled.copy()
-    old, young = (hub.settings.stage_dir / "ahead" / name for name in ("old", "young"))
-    for folder in (old, young):
-        folder.mkdir()
-        (folder / "rows-00000.parquet").touch()
-    yesterday = time.time() - pipeline_staging.AHEAD_LIFETIME.total_seconds() - 60
-    os.utime(old, (yesterday, yesterday))
-    pull(hub, "orders.work_order", PROVINCE, NIGHT)
-    assert (old.exists(), young.exists()) == (False, True)
+    [kept] = (hub.settings.stage_dir / "ahead").iterdir()
+    pull(hub, "billing.account", PROVINCE, NIGHT)
+    assert kept.exists()
+    yesterday = time.time() - LIFETIME.total_seconds() - 60
+    os.utime(kept, (yesterday, yesterday))
+    pull(hub, "billing.account", PROVINCE, NIGHT)
+    assert not kept.exists()
