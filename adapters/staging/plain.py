@@ -88,14 +88,17 @@ def _look_closer(texts: Texts) -> None:
 
 
 def _code(column: Column, texts: Texts) -> Typed:
+    """As places in a list of values, which is how Parquet writes it."""
     table = CODE_TABLES[str(column.codes)]
     encoded = texts.dictionary_encode()
-    values = []
-    for text in encoded.dictionary.to_pylist():
-        if text not in table and text != "":
-            raise _Odd
-        values.append(table[text].value if text in table else None)
-    return pa.array(values, pa.string()).take(encoded.indices)
+    found = encoded.dictionary.to_pylist()
+    if any(text not in table and text != "" for text in found):
+        raise _Odd
+    values = sorted({table[text].value for text in found if text in table})
+    places = np.array([values.index(table[text].value) if text in table else -1 for text in found], np.int32)
+    place = places[encoded.indices.to_numpy()]
+    indices = pa.array(place, mask=place < 0) if "" in found else pa.array(place)
+    return pa.DictionaryArray.from_arrays(indices, pa.array(values, pa.string()))
 
 
 def _integer(_: Column, texts: Texts) -> Typed:

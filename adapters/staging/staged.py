@@ -175,7 +175,7 @@ def _write(work: _Work, number: int, rows: TextRows, typed: pa.Table) -> None:
     pq.write_table(
         _without_levels(staged).replace_schema_metadata(work.facts),
         work.out / f"rows-{number:05d}.parquet",
-        compression="snappy",
+        compression="lz4",
         use_dictionary=[*few_values, "_object"],
         write_statistics=["_row_no"],
     )
