@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -25,7 +26,7 @@ HEADER = ",".join(column.source for column in ORDER.columns)
 ROW = 'O{0},K1,"一\r\n二 ""三"", {1}",,,,IPL,F,A,DONE,CM,2026-01-15 09:30:00,,{0},2026-02-01 08:00:00'
 CONTENT = "\n".join([HEADER, *(ROW.format(i, "四\u2028" * (i % 7)) for i in range(60)), "torn"]).encode()
 
-pytestmark = pytest.mark.timeout(60)  # a wait without end is what could go wrong here
+pytestmark = pytest.mark.timeout(60, method="thread")  # a wait without end is what could go wrong here
 
 
 class BrokenLanding:
@@ -138,6 +139,22 @@ def test_what_was_forgotten_meanwhile_is_staged_whole_or_not_at_all(landing: Dir
     assert left(one) == []
 
 
+def test_what_is_removed_is_out_of_reach_first(landing: DirectorySink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a gate could take half of it."""
+    sink = sink_over(landing, tmp_path)
+    sink.put("orders.csv", [CONTENT])
+    [kept] = sink.kept
+    real, in_reach = shutil.rmtree, []
+
+    def watched(path: Path) -> None:
+        in_reach.append(kept.exists())
+        real(path)
+
+    monkeypatch.setattr(shutil, "rmtree", watched)
+    sink.forget()
+    assert (in_reach, left(sink)) == ([False], [])
+
+
 def test_an_extract_without_rows_is_staged_too(landing: DirectorySink, tmp_path: Path) -> None:
     sink = sink_over(landing, tmp_path)
     taken = take(sink.folder, "key", sink.put("orders.csv", [HEADER.encode() + b"\n"]), tmp_path / "rows")
@@ -189,11 +206,15 @@ def test_what_outlived_its_time_is_swept(landing: DirectorySink, tmp_path: Path)
 
 
 @pytest.mark.parametrize("pieces", [1, 500], ids=["short", "longer than what may wait"])
-def test_what_cannot_be_staged_lands_all_the_same(pieces: int, landing: DirectorySink, tmp_path: Path) -> None:
+def test_what_cannot_be_staged_lands_all_the_same(
+    pieces: int, landing: DirectorySink, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     content = b"nobody,knows\n" + b"these,columns\n" * 10_000
     sink = sink_over(landing, tmp_path)
     item = sink.put("orders.csv", in_pieces(content, *[len(content) // pieces] * pieces))
     assert landing.content(item) == content
+    assert "orders.csv is not staged ahead (FixContract)" in caplog.text
     assert left(sink) == []
 
 

@@ -79,6 +79,21 @@ def test_a_record_that_begins_with_the_bytes_of_a_mark_keeps_them(tmp_path: Path
     assert rows(result, "order_no") == [("\ufeffO1",)] * 2
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["a\u2028b", "a\x85b", "a\x0bb", "a\x1cb", "长" * 200_000],
+    ids=["line separator", "next line", "vertical tab", "file separator", "long"],
+)
+def test_a_record_is_read_alike_beside_a_torn_one(text: str, tmp_path: Path) -> None:
+    """Alone it is read by another reader, which calls other characters the end of a line, and knows a longest field."""
+    header = ",".join(column.source for column in ORDER.columns)
+    row = f"O1,K1,{text},,,,IPL,F,A,DONE,CM,2026-01-15 09:30:00,,1,2026-02-01 08:00:00"
+    for name, lines_of in (("whole", [header, row, row]), ("torn", [header, row, "torn"])):
+        files = landed(tmp_path / name, "\n".join(lines_of).encode())
+        result = stage(ORDER, "20260201", Layout.CSV, files, tmp_path / "rows")
+        assert rows(result, "customer_name, _errors")[0] == (text, None)
+
+
 def test_a_bad_record_keeps_its_text_as_far_as_it_can_be_read(tmp_path: Path) -> None:
     result, _ = delimited(tmp_path, SHORT + b"\r\n" + BROKEN)
     short, broken = (str(row[0]) for row in rows(result, "_source"))
