@@ -88,7 +88,7 @@ class _Copying:
         for size, row in map(self.libpq.get_copy_data, repeat(1)):
             if size > 0:
                 piece += row
-            elif size == 0:
+            elif size == 0:  # all that has come is taken, which is little at a time
                 if len(piece) >= PIECE_BYTES:
                     yield bytes(piece)
                     piece.clear()
