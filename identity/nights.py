@@ -57,6 +57,7 @@ _SAID = {
     folding.LICENCES: "select licence_no from source_row",
 }
 
+_PROGRAM = program_digest("identity")
 WORTH_IT = 3
 """Where more than one in so many nodes would have to be linked again, all are."""
 
@@ -214,7 +215,7 @@ def link(connection: duckdb.DuckDBPyConnection, linker: ModelLinker, memory: Pat
 
 def _linked_in_part(connection: duckdb.DuckDBPyConnection, linker: ModelLinker, memory: Path) -> bool:
     """Links what something touched, and takes over the rest; False where all is to be linked."""
-    kept = _folder_of(memory, linker.settings, run_before(connection))
+    kept = folder_of(memory, linker.settings, run_before(connection))
     salt = _salt(connection)
     if not kept.exists() or salt is None:
         return False
@@ -341,7 +342,7 @@ def remember(connection: duckdb.DuckDBPyConnection, memory: Path, settings: Iden
     salt = _salt(connection)
     if salt is None:
         return
-    draft, file = memory / _DRAFT, _folder_of(memory, settings, run)
+    draft, file = memory / _DRAFT, folder_of(memory, settings, run)
     seal = _sealed(salt)
     for name, columns in _SEALED.items():
         query = f"select {seal(name)} as {name}, {columns} from linked_{name}"
@@ -354,8 +355,8 @@ def remember(connection: duckdb.DuckDBPyConnection, memory: Path, settings: Iden
     draft.rename(file)
 
 
-def _folder_of(memory: Path, settings: IdentitySettings, run: str | None) -> Path:
-    said = f"{run}{settings.model_dump_json()}{program_digest('identity')}{duckdb.__version__}"
+def folder_of(memory: Path, settings: IdentitySettings, run: str | None) -> Path:
+    said = f"{run}{settings.model_dump_json()}{_PROGRAM}{duckdb.__version__}"
     return memory / f"linked-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
 
 

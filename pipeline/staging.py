@@ -25,6 +25,8 @@ from schemas.contract import Contract
 from store.ledger import Batch
 from store.staged import StagedRows
 
+_PROGRAM = f"{program_digest('adapters', 'hub', 'schemas')}{duckdb.__version__}{pa.__version__}"
+
 
 def workspace(hub: Hub, batch_id: int) -> Path:
     """The batch's own folder; whatever it holds can be made again."""
@@ -45,7 +47,7 @@ def staging_ahead(hub: Hub, contract: Contract, province: str, period: str) -> I
     if layout is not Layout.CSV:
         yield hub.landing
         return
-    sink = StagingSink(hub.landing, contract, period, layout, _ahead(hub), _key(contract, province, period))
+    sink = StagingSink(hub.landing, contract, period, layout, _ahead(hub), ahead_key(contract, province, period))
     try:
         yield sink
     except BaseException:
@@ -57,21 +59,21 @@ def _ahead(hub: Hub) -> Path:
     return hub.settings.stage_dir / "ahead"
 
 
-def _key(contract: Contract, province: str, period: str) -> str:
+def ahead_key(contract: Contract, province: str, period: str) -> str:
     """This program's: what another one staged, whose contracts or types may differ, no gate takes."""
-    program = f"{program_digest('adapters', 'hub', 'schemas')}{duckdb.__version__}{pa.__version__}"
-    return f"{contract.feed_id}-{province}-{period}-{hashlib.sha256(program.encode()).hexdigest()[:16]}"
+    return f"{contract.feed_id}-{province}-{period}-{hashlib.sha256(_PROGRAM.encode()).hexdigest()[:16]}"
 
 
 def _taken_ahead(hub: Hub, batch: Batch, rows: Path) -> Staged | None:
     if len(batch.delivery.objects) != 1:
         return None
-    return take(_ahead(hub), _key(batch.contract, batch.province, batch.period), batch.delivery.objects[0], rows)
+    return take(_ahead(hub), ahead_key(batch.contract, batch.province, batch.period), batch.delivery.objects[0], rows)
 
 
 def judge_batch(hub: Hub, batch: Batch, out: Path) -> tuple[Staged, Verdict]:
     """Stages the batch, or takes what was staged of the same bytes while they landed, and judges it. A function of the landed
     bytes and the contract alone."""
+    out.mkdir(parents=True, exist_ok=True, mode=0o700)  # people's values, for their owner alone
     staged = _taken_ahead(hub, batch, out / "rows") or stage_batch(hub, batch, out / "rows")
     return staged, judge(batch.contract, batch.period, staged, batch.delivery, out / "gate")
 

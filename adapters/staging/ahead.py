@@ -53,8 +53,8 @@ class StagingSink:
         out = self.folder / f"part-{uuid.uuid4().hex}"
         try:
             with ThreadPoolExecutor(1) as pool:
-                staging = pool.submit(self._stage, passing, out)
                 try:
+                    staging = pool.submit(self._stage, passing, out)
                     landed = self.landing.put(name, passing.through(chunks))
                     passing.end()
                 except BaseException:
@@ -91,23 +91,27 @@ class StagingSink:
 
 
 def take(folder: Path, key: str, landed: LandedObject, out: Path) -> Staged | None:
-    """Moves what was staged of this object to `out`, instead of whatever is there; None where nothing was, or nothing whole."""
+    """Moves what was staged of this object to `out`, instead of whatever is there; None where nothing was, or
+    nothing that can be read."""
     place = _place(folder, key, landed)
-    if not place.exists():
-        return None
-    out.parent.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(out, ignore_errors=True)
     try:
+        if not place.exists():
+            return None
+        out.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(out, ignore_errors=True)
         place.rename(out)
         return staged_in(out, [landed])
-    except (OSError, pa.ArrowException):  # another gate was quicker; or a power failure left files half written
+    except (
+        OSError,
+        pa.ArrowException,
+    ):  # another gate was quicker; half a file, of a power failure; another user's folder
         return None
 
 
 def sweep(folder: Path) -> None:
     """Removes what has outlived its time."""
-    for path in folder.glob("*"):
-        with suppress(FileNotFoundError):  # another process sweeps too
+    with suppress(OSError):  # another process sweeps too, or the folder is another user's: no pull fails for that
+        for path in folder.glob("*"):
             if time.time() - path.stat().st_mtime > LIFETIME.total_seconds():
                 _remove(path)
 

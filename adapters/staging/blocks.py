@@ -10,6 +10,8 @@ import pyarrow as pa
 
 from adapters.protocol import PassingBytes
 
+BLOCK_BYTES = 1 << 23
+"""Of twice the size, a block no longer stays in the processor's cache: its text is parsed no quicker, and memory doubles."""
 MARK = b"\xef\xbb\xbf"
 
 Bytes: TypeAlias = bytes | bytearray | memoryview

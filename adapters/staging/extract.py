@@ -14,7 +14,7 @@ import pyarrow.csv as pc
 
 from adapters.drift import Carries, check_columns
 from adapters.protocol import PassingBytes
-from adapters.staging.blocks import Block, after_last_line, as_it_lies, blocks
+from adapters.staging.blocks import BLOCK_BYTES, Block, after_last_line, as_it_lies, blocks
 from adapters.staging.decode import decode_column, strict
 from adapters.staging.lines import lossy
 from adapters.staging.plain import plain_rows
@@ -22,8 +22,6 @@ from adapters.staging.rows import OddRecord, Place, Positions, SplitJob, TextRow
 from schemas.contract import Contract
 
 ENCODING = "utf-8"
-BLOCK_BYTES = 1 << 23
-"""Half of what files are staged in: what stays in the processor's cache is parsed a fifth quicker."""
 
 csv.field_size_limit(1 << 30)  # Arrow knows no limit, and what a field means must not hang on who reads it
 

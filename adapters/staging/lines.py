@@ -16,14 +16,13 @@ import pyarrow as pa
 import pyarrow.csv as pc
 
 from adapters.protocol import PassingBytes
-from adapters.staging.blocks import Block, after_last_line, as_it_lies, blocks
+from adapters.staging.blocks import BLOCK_BYTES, Block, after_last_line, as_it_lies, blocks
 from adapters.staging.decode import Mask, decode_column, strict
 from adapters.staging.rows import OddRecord, Place, Positions, SplitJob, TextRows, good_table, odd_table
 from schemas.contract import Contract
 
 ENCODING = "gb18030"
 LF, CR, BAR = 10, 13, 124
-BLOCK_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ from schemas.contract import Contract, Type
 WORKERS = min(4, os.cpu_count() or 1)
 STAGED_GLOB = "rows-*.parquet"
 ROWS_AT_ONCE = 20_000
-BLOCKS_A_QUERY = 3  # DuckDB reads ahead of what is taken from it without a bound of its own
+BLOCKS_A_QUERY = 6  # DuckDB reads ahead of what is taken from it without a bound of its own
 
 
 @dataclass(frozen=True)

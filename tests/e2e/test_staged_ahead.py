@@ -15,6 +15,7 @@ from adapters.staging.ahead import LIFETIME
 from hub.errors import RetryLater
 from pipeline import Hub, gate, load, pull
 from pipeline import staging as pipeline_staging
+from pipeline.staging import workspace
 from tests.e2e.conftest import BuildRig
 from tests.e2e.spoilt import assert_sound, batches, quarantined, state_of
 from tests.e2e.world import Rig
@@ -82,7 +83,7 @@ def test_what_another_program_staged_is_not_taken(
 ) -> None:
     """A contract, or what a field means, may have been put right since."""
     hub = pulled.copy()
-    monkeypatch.setattr(pipeline_staging, "program_digest", lambda *_: "f" * 64)
+    monkeypatch.setattr(pipeline_staging, "_PROGRAM", "another")
     gate(hub, pulled.batch_ids)
     assert len(staged_anew) == 1
 
@@ -94,9 +95,12 @@ def test_a_gate_that_comes_again_stages_from_landing(pulled: Pulled, staged_anew
     assert len(staged_anew) == 1
 
 
-def test_only_its_owner_reads_what_was_staged_ahead(pulled: Pulled) -> None:
+def test_only_its_owner_reads_what_is_staged(pulled: Pulled) -> None:
     assert ahead_of(pulled.hub)
     assert (pulled.hub.settings.stage_dir / "ahead").stat().st_mode & 0o777 == 0o700
+    hub = pulled.copy()
+    gate(hub, pulled.batch_ids)
+    assert workspace(hub, pulled.batch_ids[0]).stat().st_mode & 0o777 == 0o700
 
 
 def test_a_pull_that_fails_after_landing_leaves_nothing_staged(pulled: Pulled, monkeypatch: pytest.MonkeyPatch) -> None:

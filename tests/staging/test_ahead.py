@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -166,6 +167,51 @@ def test_where_nothing_can_be_staged_it_lands(landing: DirectorySink, tmp_path: 
     """A disk that is full or may not be written, which landing in an object store does not need."""
     (tmp_path / "ahead").write_text("in the way")
     assert landing.content(sink_over(landing, tmp_path).put("orders.csv", [CONTENT])) == CONTENT
+
+
+def test_another_users_folder_is_nothing_to_take(landing: DirectorySink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sink = sink_over(landing, tmp_path)
+    item = sink.put("orders.csv", [CONTENT])
+
+    def forbidden(*_: object, **__: object) -> None:
+        raise PermissionError("not yours")
+
+    monkeypatch.setattr(Path, "stat", forbidden)
+    assert take(sink.folder, "key", item, tmp_path / "rows") is None
+    ahead.sweep(sink.folder)
+    monkeypatch.undo()
+    assert left(sink) == [f"key-{item.sha256}"]
+
+
+def test_a_copy_that_broke_and_came_again_is_staged_once(landing: DirectorySink, tmp_path: Path) -> None:
+    def breaking() -> Iterator[bytes]:
+        yield CONTENT[:3000]
+        raise ConnectionError("broken")
+
+    sink = sink_over(landing, tmp_path)
+    with pytest.raises(ConnectionError, match="broken"):
+        sink.put("orders.csv", breaking())
+    item = sink.put("orders.csv", in_pieces(CONTENT, 3000))
+    assert left(sink) == [f"key-{item.sha256}"]
+    taken = take(sink.folder, "key", item, tmp_path / "rows")
+    assert taken is not None
+    assert taken.rows == 61
+
+
+def test_an_interruption_where_staging_begins(landing: DirectorySink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Late(BaseException):
+        pass
+
+    class Interrupted(ahead.ThreadPoolExecutor):
+        def submit(self, *arguments: Any, **named: Any) -> Any:
+            super().submit(*arguments, **named)
+            raise Late
+
+    monkeypatch.setattr(ahead, "ThreadPoolExecutor", Interrupted)
+    sink = sink_over(landing, tmp_path)
+    with pytest.raises(Late):
+        sink.put("orders.csv", [CONTENT])
+    assert left(sink) == []
 
 
 def test_an_interrupted_wait_ends(landing: DirectorySink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -140,6 +141,18 @@ def test_what_a_database_writes_is_never_asked_about(contract: Contract, tmp_pat
     rows = [[plain(column)[i % len(plain(column))] for column in contract.columns] for i in range(longest)]
     rows += [[plain(column)[0] if column.required else "" for column in contract.columns]]
     assert assert_alike(contract, written(contract, rows), tmp_path, 1 << 20) == len(rows)
+
+
+@pytest.mark.parametrize("contract", [ORDER, WORK], ids=lambda contract: contract.feed)
+def test_a_block_that_says_only_what_it_must_is_written_the_same(contract: Contract, tmp_path: Path) -> None:
+    """A code that no row of the block says has no value to list."""
+    content = written(contract, [[plain(column)[0] if column.required else "" for column in contract.columns]] * 3)
+    asked = asked_rows(contract, content, tmp_path)
+    assert sum(block.num_rows for block in seen_blocks(contract, content, tmp_path, 1 << 20)) == 3
+    assert staged_rows(contract, content, tmp_path).equals(asked, check_metadata=True)
+    files = [str(file) for file in (tmp_path / "rows").glob("*.parquet")]
+    blank = [column.name for column in contract.columns if not column.required]
+    assert duckdb.read_parquet(files).select(*blank).distinct().fetchall() == [(None,) * len(blank)]
 
 
 def test_blocks_of_both_kinds_are_staged_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
