@@ -225,6 +225,13 @@ def ours_of(bench: Bench, name: str) -> Run:
     return run
 
 
+def peer_of(bench: Bench, name: str) -> Measured:
+    bench.prepare_dlt()
+    measured = measure(bench.dlt_append)
+    print(f"{name}: {measured.seconds:.2f} s, peak {measured.peak_mb:.0f} MB", flush=True)
+    return measured
+
+
 def main() -> None:
     rows, runs = int(os.environ.get("ROWS") or 10_000_000), int(os.environ.get("RUNS") or 3)
     root = Path(tempfile.mkdtemp(prefix="bsshub-bench-load-"))
@@ -238,15 +245,13 @@ def main() -> None:
             ours_of(tenth, "first use, with imports")
             small = ours_of(tenth, "a tenth of the rows")
             bench = Bench(server, root, rows, apart)
-            limit, ours = [], []
+            limit, ours, peer = [], [], []
             for number in range(runs):
                 limit.append(limit_of(bench, f"bare COPY {number + 1}"))
                 ours.append(ours_of(bench, f"bsshub {number + 1}"))
-            bench.prepare_dlt()
-            peer = measure(bench.dlt_append)
-            print(f"dlt append: {peer.seconds:.2f} s, peak {peer.peak_mb:.0f} MB", flush=True)
+                peer.append(peer_of(bench, f"dlt append {number + 1}"))
         summary(limit, ours, small, rows)
-        print(result_line("load", rows, [run.road for run in ours], limit, {"dlt 1.31 append, ADBC": peer.seconds}))
+        print(result_line("load", rows, [run.road for run in ours], limit, {"dlt 1.31 append, ADBC": median_seconds(peer)}))
     finally:
         shutil.rmtree(root, ignore_errors=True)
 
