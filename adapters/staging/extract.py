@@ -89,11 +89,13 @@ def split_block(contract: Contract, header: tuple[str, ...], block: Block, recor
     row_no = np.arange(first_row_no, first_row_no + len(records.starts), dtype=np.int64)
     place = Place(row_no, block.object_index, records.starts + block.offset, records.lengths)
     table = _parse_all(contract, header, records, place)
-    typed = None if table is None else plain_rows(contract, table)
     if table is None:
         found = [parse_one(contract, header, records.record(i)) for i in range(len(row_no))]
-        table = odd_table(contract, place, found)
-    return TextRows(table, lambda positions: [lossy(records.record(int(i)), ENCODING) for i in positions], typed=typed)
+        table, typed, order = odd_table(contract, place, found), None, np.arange(len(row_no))
+    else:
+        typed, plain = plain_rows(contract, table)
+        table, order = table.filter(pa.array(~plain)), np.argsort(~plain, kind="stable")
+    return TextRows(table, lambda positions: [lossy(records.record(int(order[i])), ENCODING) for i in positions], typed=typed)
 
 
 def _parse_all(contract: Contract, header: tuple[str, ...], records: Records, place: Place) -> pa.Table | None:

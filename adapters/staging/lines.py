@@ -18,6 +18,7 @@ import pyarrow.csv as pc
 from adapters.protocol import PassingBytes
 from adapters.staging.blocks import BLOCK_BYTES, Block, after_last_line, as_it_lies, blocks
 from adapters.staging.decode import Mask, decode_column, strict
+from adapters.staging.plain import plain_rows
 from adapters.staging.rows import OddRecord, Place, Positions, SplitJob, TextRows, good_table, odd_table
 from schemas.contract import Contract
 
@@ -177,12 +178,15 @@ def split_block(contract: Contract, layout: LineLayout, block: Block, first_row_
     odd[good[undecoded]] = True
     if undecoded.any():
         table = table.filter(pa.array(~undecoded))
+    typed, plain = plain_rows(contract, table)
+    table = table.filter(pa.array(~plain))
     again = np.flatnonzero(odd)
     if len(again):
         records = [layout.split_one(lines.record(int(i))) for i in again]
         table = _stack(table, odd_table(contract, place.at(again), records))
-    order = np.concatenate((np.flatnonzero(~odd), again))
-    return TextRows(table, lambda positions: [lossy(lines.record(int(order[i]))) for i in positions])
+    usual = np.flatnonzero(~odd)
+    order = np.concatenate((usual[plain], usual[~plain], again))
+    return TextRows(table, lambda positions: [lossy(lines.record(int(order[i]))) for i in positions], typed=typed)
 
 
 def _stack(good: pa.Table, odd: pa.Table) -> pa.Table:

@@ -19,8 +19,9 @@ ROW_NO, OBJECT, OFFSET, LENGTH, FAULT = "_row_no", "_object", "_offset", "_lengt
 class TextRows:
     """Columns `_row_no`, `_object`, `_offset`, `_length`, `_fault` (NULL, `shape` or `encoding`) and the contract's columns
     as text. `sources` gives the text of the rows at these positions of the table, for people to read; `paged` rows have no
-    bytes of their own in landing, so their text is kept for all of them. `typed`: what `typing_sql.typed_rows` would make of the
-    table, where that could be told without asking it (`adapters.staging.plain`)."""
+    bytes of their own in landing, so their text is kept for all of them. `typed` are rows before these, as
+    `typing_sql.typed_rows` would have them, where that could be told without asking it (`adapters.staging.plain`); positions
+    count them first."""
 
     table: pa.Table
     sources: Callable[[Positions], list[str]]

@@ -123,14 +123,14 @@ class _Typist:
             raise
 
     def _found_untyped(self) -> bool:
-        """Takes blocks until the query must be asked about one, `asked[-1]`; what comes typed is written."""
+        """Takes blocks until the query must be asked about rows of one, `asked[-1]`; what comes typed whole is written."""
         while job := self.work.take():
             number, rows = job[0], job[1]()
-            if rows.typed is not None:
-                _write(self.work, number, rows, rows.typed)
-            elif rows.table.num_rows:
+            if rows.table.num_rows:
                 self.asked.append((number, rows))
                 return True
+            if rows.typed is not None:
+                _write(self.work, number, rows, rows.typed)
         return False
 
     def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -157,7 +157,9 @@ class _Typist:
                 rest = rest.slice(parts[-1].num_rows)
                 if sum(part.num_rows for part in parts) == rows.table.num_rows:
                     self.asked.popleft()
-                    yield number, rows, pa.Table.from_batches(parts)
+                    asked = pa.Table.from_batches(parts)
+                    before = [] if rows.typed is None else [rows.typed.cast(asked.schema)]
+                    yield number, rows, pa.concat_tables([*before, asked])
                     parts = []
 
 

@@ -7,28 +7,36 @@ import io
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.staging import extract, stage, staged
+from adapters.staging import extract, lines, stage, staged
+from adapters.staging.lines import line_jobs
 from schemas.batch import Layout
 from schemas.codes import CODE_TABLES
 from schemas.contract import Column, Contract, Type
 from schemas.contracts import contract_of
 from tests.landed import landed
 
+pc: Any = pyarrow.compute
 ORDER = contract_of("orders.product_order")
 WORK = contract_of("orders.work_order")
+EXTRACTS = (ORDER, WORK)
+FILES = (contract_of("billing.bill"), contract_of("billing.bill_item"))
 
 PLAIN: Mapping[Type, Sequence[str]] = {
     Type.TEXT: ("PO0001", "广东省第一实业有限公司", "メール", "倀", "N/A和", "a b", 'a"b', "a,b", "a\nb"),
     Type.INTEGER: ("0", "7", "-5", "9223372036854775807", "-9223372036854775808"),
     Type.FEN: ("0", "500000", "-1"),
+    Type.DATE: ("20260131", "2026-01-31", "99991231", "19000101", "0005-03-04"),
     Type.TIMESTAMP: (
         "2026-01-31 12:00:00", "2026-01-31 12:00:00.5", "2026-01-31 12:00:00.120", "2026-01-31 12:00:00.123456",
         "1992-01-01 00:00:00", "9999-12-31 23:59:59",
@@ -39,6 +47,10 @@ ODD: Mapping[Type, Sequence[str]] = {
     Type.CODE: ("IPL ", "ipl", "nobody knows", "N/A", " ", "0"),
     Type.INTEGER: ("+5", "007", "-0", "0x1F", "1e3", "1.0", "9223372036854775808", " 5", "5 ", "٣", "-", "N/A", "1_000"),
     Type.FEN: ("+5", "007", "-0", "0x1F", "1,000", "5 ", "N/A"),
+    Type.DATE: (
+        "20260230", "2026-02-30", "00000101", "0000-01-01", "00010101", "0001-01-01", "29991231", "2999-12-31", "2026-1-31",
+        "2026013", "202601311", "20260131 ", " 0260131", "2026W051", "2026-W05-1", "2026-0131", "２０２６0131", "N/A", "+2026131",
+    ),
     Type.TIMESTAMP: (
         "1991-12-31 23:59:59", "1900-01-01 00:00:00", "1986-05-04 02:30:00", "0001-01-01 00:00:00", "0000-01-01 00:00:00",
         "2026-01-31", "2026-01-31 12", "2026-01-31 12:00", "2026-01-31T12:00:00", "2026-01-31T12:00:00.25", "20260131120000",
@@ -54,6 +66,10 @@ def plain(column: Column) -> Sequence[str]:
     return [source for source in CODE_TABLES[str(column.codes)] if source] if column.type is Type.CODE else PLAIN[column.type]
 
 
+def layout(contract: Contract) -> Layout:
+    return Layout.DELIMITED if contract in FILES else Layout.CSV
+
+
 def texts(column: Column) -> st.SearchStrategy[str]:
     """Mostly what a database writes, so that whole blocks of it come together."""
     usual = st.sampled_from(plain(column))
@@ -67,6 +83,8 @@ def records(contract: Contract) -> st.SearchStrategy[list[list[str]]]:
 
 
 def written(contract: Contract, rows: Sequence[Sequence[str]]) -> bytes:
+    if layout(contract) is Layout.DELIMITED:
+        return "".join("|".join(row) + "\n" for row in rows).encode("gb18030")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([column.source for column in contract.columns])
@@ -75,7 +93,7 @@ def written(contract: Contract, rows: Sequence[Sequence[str]]) -> bytes:
 
 
 def staged_rows(contract: Contract, content: bytes, root: Path) -> pa.Table:
-    result = stage(contract, "20260201", Layout.CSV, landed(root / "landed", content), root / "rows")
+    result = stage(contract, "20260201", layout(contract), landed(root / "landed", content), root / "rows")
     return pa.concat_tables(map(read_file, result.files)).sort_by("_row_no")
 
 
@@ -87,7 +105,7 @@ def read_file(path: Path) -> pa.Table:
 
 
 def values_of(table: pa.Table) -> pa.Table:
-    kinds = [pa.string() if pa.types.is_dictionary(column.type) else column.type for column in table.schema]
+    kinds = [column.type.value_type if pa.types.is_dictionary(column.type) else column.type for column in table.schema]
     fields = [column.with_type(kind) for column, kind in zip(table.schema, kinds, strict=True)]
     return table.cast(pa.schema(fields, table.schema.metadata))
 
@@ -95,36 +113,40 @@ def values_of(table: pa.Table) -> pa.Table:
 def asked_rows(contract: Contract, content: bytes, root: Path) -> pa.Table:
     """By the query alone."""
     with pytest.MonkeyPatch.context() as without:
-        without.setattr(extract, "plain_rows", lambda *_: None)
+        for reader in (extract, lines):
+            without.setattr(reader, "plain_rows", lambda _, texts: (None, np.zeros(texts.num_rows, np.bool_)))
         return staged_rows(contract, content, root)
 
 
 def seen_blocks(contract: Contract, content: bytes, root: Path, block_bytes: int) -> list[pa.Table]:
-    """Those of the blocks that were typed at a glance."""
+    """What was typed of the blocks at a glance."""
+    files = landed(root / "landed", content)
     with pytest.MonkeyPatch.context() as small:
-        small.setattr(extract, "BLOCK_BYTES", block_bytes)
-        split = [job() for job in extract.extract_jobs(contract, landed(root / "landed", content))]
+        for reader in (extract, lines):
+            small.setattr(reader, "BLOCK_BYTES", block_bytes)
+        jobs = line_jobs(contract, files, fixed=False) if contract in FILES else extract.extract_jobs(contract, files)
+        split = [job() for job in jobs]
     return [rows.typed for rows in split if rows.typed is not None]
 
 
 def assert_alike(contract: Contract, content: bytes, root: Path, block_bytes: int) -> int:
-    """How many rows were typed at a glance, all of them as the query types them."""
+    """How many rows were typed at a glance, all of them as the query types them, beside whatever the query had to type."""
     asked = asked_rows(contract, content, root)
     seen = seen_blocks(contract, content, root, block_bytes)
     for block in seen:
-        numbers = block.column("_row_no")
-        same = asked.slice(numbers[0].as_py() - 1, len(numbers)).select(block.column_names)
+        same = asked.take(pc.subtract(block.column("_row_no"), 1)).select(block.column_names)
         assert values_of(block).equals(same)
+    assert staged_rows(contract, content, root).equals(asked, check_metadata=True)
     return sum(block.num_rows for block in seen)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(data=st.data(), contract=st.sampled_from([ORDER, WORK]), block_bytes=st.sampled_from([1, 1000]))
+@given(data=st.data(), contract=st.sampled_from([*EXTRACTS, *FILES]), block_bytes=st.sampled_from([1, 1000]))
 def test_a_glance_says_what_the_query_says(data: st.DataObject, contract: Contract, block_bytes: int, tmp_path: Path) -> None:
     assert_alike(contract, written(contract, data.draw(records(contract))), tmp_path, block_bytes)
 
 
-@pytest.mark.parametrize("contract", [ORDER, WORK], ids=lambda contract: contract.feed)
+@pytest.mark.parametrize("contract", [*EXTRACTS, *FILES], ids=lambda contract: contract.feed)
 def test_each_oddity_by_itself(contract: Contract, tmp_path: Path) -> None:
     usual = [plain(column)[0] for column in contract.columns]
     rows = [
@@ -132,10 +154,13 @@ def test_each_oddity_by_itself(contract: Contract, tmp_path: Path) -> None:
         for place, column in enumerate(contract.columns)
         for text in ("", *ODD[column.type], *plain(column))
     ]
-    assert assert_alike(contract, written(contract, rows), tmp_path, 1) < len(rows)
+    content = written(contract, rows)
+    one_by_one = assert_alike(contract, content, tmp_path, 1)
+    assert 0 < one_by_one < len(rows)
+    assert assert_alike(contract, content, tmp_path, 1 << 20) <= one_by_one
 
 
-@pytest.mark.parametrize("contract", [ORDER, WORK], ids=lambda contract: contract.feed)
+@pytest.mark.parametrize("contract", EXTRACTS, ids=lambda contract: contract.feed)
 def test_what_a_database_writes_is_never_asked_about(contract: Contract, tmp_path: Path) -> None:
     longest = max(len(plain(column)) for column in contract.columns)
     rows = [[plain(column)[i % len(plain(column))] for column in contract.columns] for i in range(longest)]
@@ -143,7 +168,7 @@ def test_what_a_database_writes_is_never_asked_about(contract: Contract, tmp_pat
     assert assert_alike(contract, written(contract, rows), tmp_path, 1 << 20) == len(rows)
 
 
-@pytest.mark.parametrize("contract", [ORDER, WORK], ids=lambda contract: contract.feed)
+@pytest.mark.parametrize("contract", EXTRACTS, ids=lambda contract: contract.feed)
 def test_a_block_that_says_only_what_it_must_is_written_the_same(contract: Contract, tmp_path: Path) -> None:
     """A code that no row of the block says has no value to list."""
     content = written(contract, [[plain(column)[0] if column.required else "" for column in contract.columns]] * 3)
