@@ -101,10 +101,7 @@ def take(folder: Path, key: str, landed: LandedObject, out: Path) -> Staged | No
         shutil.rmtree(out, ignore_errors=True)
         place.rename(out)
         return staged_in(out, [landed])
-    except (
-        OSError,
-        pa.ArrowException,
-    ):  # another gate was quicker; half a file, of a power failure; another user's folder
+    except (OSError, pa.ArrowException):  # another gate was quicker, a power failure left half a file, another user's folder
         return None
 
 

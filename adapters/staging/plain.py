@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute
 
+from adapters.staging.decode import Mask
 from adapters.staging.rows import LENGTH, OBJECT, OFFSET, ROW_NO
 from adapters.staging.typing_sql import BLANKS, ERRORS, MISSING, NO_CHANGE_SINCE, NULL_DATES, OPEN_ENDED, SHANGHAI_OFFSET_US
 from schemas.codes import CODE_TABLES
@@ -28,7 +29,6 @@ pc: Any = pyarrow.compute
 Texts: TypeAlias = "pa.StringArray | pa.DictionaryArray"
 Typed: TypeAlias = "pa.Array[Any]"
 Lengths: TypeAlias = npt.NDArray[np.int32]
-Mask: TypeAlias = npt.NDArray[np.bool_]
 
 MOMENT = pa.timestamp("us", "Asia/Shanghai")
 WHOLE_SECONDS, WITH_TENTHS, WITH_MICROSECONDS = 19, 21, 26
