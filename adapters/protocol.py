@@ -12,23 +12,33 @@ from schemas.batch import Delivery, LandedObject, Window
 from schemas.contract import Contract
 
 
-class LandingSink(Protocol):
+class ContentStore(Protocol):
     """Keeps bytes unchanged, addressed by content. `put` consumes the chunks once and returns what it kept."""
 
     def put(self, name: str, chunks: Iterable[bytes]) -> LandedObject: ...
+
+
+class LandingSink(ContentStore, Protocol):
+    """Where a source lands what it delivers. `put_rows` keeps the objects that hold a delivery's rows, all of them in order: each
+    is read to its end before the next is asked for."""
+
+    def put_rows(self, objects: Iterable[tuple[str, Iterable[bytes]]]) -> tuple[LandedObject, ...]: ...
 
 
 class PassingBytes(Protocol):
     """One object's bytes, which may be readable once only. `chunks` are of about `size` where whoever gives them can choose."""
 
     @property
-    def object(self) -> LandedObject: ...
+    def name(self) -> str: ...
 
     def chunks(self, size: int = 1 << 22, /) -> Iterator[bytes]: ...
 
 
 class LandedBytes(PassingBytes, Protocol):
     """One landed object, readable again. `local_path` yields a file on this machine (a download where landing is remote)."""
+
+    @property
+    def object(self) -> LandedObject: ...
 
     def local_path(self) -> AbstractContextManager[Path]: ...
 

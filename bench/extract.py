@@ -109,7 +109,7 @@ class Bench:
         source = SqlSource(self.way.connection, TABLE, Patience(), portable=portable)
         (delivery,) = source.fetch(PullRequest(PRODUCT_ORDER, "gd", PERIOD), sink)
         source.close()
-        staged = take(ahead, "bench", delivery.objects[0], self.root / "stage" / "rows")
+        staged = take(ahead, "bench", delivery.objects, self.root / "stage" / "rows")
         if staged is None:
             raise SystemExit("void: nothing was staged while it landed")
         if not staged.rows == delivery.declared_rows == self.rows:

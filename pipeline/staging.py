@@ -1,6 +1,6 @@
 """Where a batch is staged on this machine, and staging it from landing: a worker may lose its disk, the batch is made again.
 
-A feed whose deliveries are one object (a database's extract) is staged while it lands, aside, for the gate to take.
+Files and a database's extract are staged while they land, aside, for the gate to take.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from adapters.staging import STAGED_GLOB, Staged, StagingSink, stage, sweep, tak
 from hub.program import program_digest
 from pipeline.hub import Hub
 from quality import Verdict, judge
-from schemas.batch import Layout
 from schemas.contract import Contract
 from store.ledger import Batch
 from store.staged import StagedRows
@@ -44,9 +43,6 @@ def staging_ahead(hub: Hub, contract: Contract, province: str, period: str) -> I
     """Where this feed's bytes are to land. What is staged meanwhile is kept for the gate, unless the block fails."""
     sweep(_ahead(hub))
     layout = feed_of(contract.feed_id).layout
-    if layout is not Layout.CSV:
-        yield hub.landing
-        return
     sink = StagingSink(hub.landing, contract, period, layout, _ahead(hub), ahead_key(contract, province, period))
     try:
         yield sink
@@ -65,9 +61,7 @@ def ahead_key(contract: Contract, province: str, period: str) -> str:
 
 
 def _taken_ahead(hub: Hub, batch: Batch, rows: Path) -> Staged | None:
-    if len(batch.delivery.objects) != 1:
-        return None
-    return take(_ahead(hub), ahead_key(batch.contract, batch.province, batch.period), batch.delivery.objects[0], rows)
+    return take(_ahead(hub), ahead_key(batch.contract, batch.province, batch.period), batch.delivery.objects, rows)
 
 
 def judge_batch(hub: Hub, batch: Batch, out: Path) -> tuple[Staged, Verdict]:

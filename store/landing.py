@@ -27,7 +27,7 @@ PART_LIFETIME = timedelta(days=1)
 
 
 class Landing:
-    """Keeps objects under their SHA-256; the same bytes are kept once. Implements `adapters.protocol.LandingSink`.
+    """Keeps objects under their SHA-256; the same bytes are kept once (`adapters.protocol.ContentStore`).
 
     Raises FixConnection for a URL whose protocol nobody knows, or whose driver is not installed.
     """
@@ -111,6 +111,10 @@ class Landed:
     _fs: Any
     _path: str
     object: LandedObject
+
+    @property
+    def name(self) -> str:
+        return self.object.name
 
     def chunks(self, size: int = READ_BYTES) -> Iterator[bytes]:
         with self._fs.open(self._path, "rb") as file:

@@ -18,7 +18,11 @@ class LandedFile:
     @property
     def object(self) -> LandedObject:
         data = self.path.read_bytes()
-        return LandedObject(name=self.path.name, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
+        return LandedObject(name=self.name, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
+
+    @property
+    def name(self) -> str:
+        return self.path.name
 
     def chunks(self, size: int = 1 << 22) -> Iterator[bytes]:
         with self.path.open("rb") as file:

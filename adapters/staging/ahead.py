@@ -1,4 +1,4 @@
-"""Staging while landing: where a delivery is one object, it is staged as it passes, in the time the hub waits for its source.
+"""Staging while landing: a delivery is staged as it passes, in the time the hub waits for its source and for landing's disk.
 
 Landing alone decides what came. What is staged ahead is found again by the hash of what landed, and may be missing: staging that
 fails here leaves nothing, and the gate, which then stages what landed, says what is wrong with it.
@@ -6,11 +6,12 @@ fails here leaves nothing, and the gate, which then stages what landed, says wha
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,8 +21,8 @@ from queue import Empty, Queue
 
 import pyarrow as pa
 
-from adapters.protocol import LandingSink
-from adapters.staging.staged import Staged, stage, staged_in
+from adapters.protocol import ContentStore, PassingBytes
+from adapters.staging.staged import Staged, stage_rows, staged_in
 from schemas.batch import LandedObject, Layout
 from schemas.contract import Contract
 
@@ -35,12 +36,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class StagingSink:
-    """A `LandingSink` that also stages what it lands: each object in `folder`, named by `key` and its SHA-256.
+    """A `LandingSink` that also stages the rows it lands: each delivery in `folder`, named by `key` and what landed.
 
     `key` says for what it was staged: other contracts, periods and programs stage the same bytes otherwise.
     """
 
-    landing: LandingSink
+    landing: ContentStore
     contract: Contract
     period: str
     layout: Layout
@@ -49,13 +50,16 @@ class StagingSink:
     kept: list[Path] = field(default_factory=list)
 
     def put(self, name: str, chunks: Iterable[bytes]) -> LandedObject:
-        passing = Passing(name)
+        return self.landing.put(name, chunks)
+
+    def put_rows(self, objects: Iterable[tuple[str, Iterable[bytes]]]) -> tuple[LandedObject, ...]:
+        passing = Passing()
         out = self.folder / f"part-{uuid.uuid4().hex}"
         try:
             with ThreadPoolExecutor(1) as pool:
                 try:
                     staging = pool.submit(self._stage, passing, out)
-                    landed = self.landing.put(name, passing.through(chunks))
+                    landed = tuple(self.landing.put(name, passing.through(name, chunks)) for name, chunks in objects)
                     passing.end()
                 except BaseException:
                     passing.abandon()
@@ -73,25 +77,25 @@ class StagingSink:
     def _stage(self, passing: Passing, out: Path) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            stage(self.contract, self.period, self.layout, [passing], out)
+            stage_rows(self.contract, self.period, self.layout, passing.objects(), out)
         except BaseException:
             shutil.rmtree(out, ignore_errors=True)  # before landing goes on: it may need the room
             raise
         finally:
             passing.let_go()
 
-    def _keep(self, staging: Future[None], out: Path, landed: LandedObject) -> None:
+    def _keep(self, staging: Future[None], out: Path, landed: Sequence[LandedObject]) -> None:
         try:
             staging.result()
             kept = _place(self.folder, self.key, landed)
             out.rename(kept)
             self.kept.append(kept)
         except Exception as failure:  # noqa: BLE001 (the gate will raise it, or go without)
-            log.info("%s is not staged ahead (%s)", landed.name, type(failure).__name__)
+            log.info("%s is not staged ahead (%s)", ", ".join(item.name for item in landed), type(failure).__name__)
 
 
-def take(folder: Path, key: str, landed: LandedObject, out: Path) -> Staged | None:
-    """Moves what was staged of this object to `out`, instead of whatever is there; None where nothing was, or
+def take(folder: Path, key: str, landed: Sequence[LandedObject], out: Path) -> Staged | None:
+    """Moves what was staged of this delivery's objects to `out`, instead of whatever is there; None where nothing was, or
     nothing that can be read."""
     place = _place(folder, key, landed)
     try:
@@ -100,7 +104,7 @@ def take(folder: Path, key: str, landed: LandedObject, out: Path) -> Staged | No
         out.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(out, ignore_errors=True)
         place.rename(out)
-        return staged_in(out, [landed])
+        return staged_in(out, landed)
     except (OSError, pa.ArrowException):  # another gate was quicker, a power failure left half a file, another user's folder
         return None
 
@@ -113,8 +117,9 @@ def sweep(folder: Path) -> None:
                 _remove(path)
 
 
-def _place(folder: Path, key: str, landed: LandedObject) -> Path:
-    return folder / f"{key}-{landed.sha256}"
+def _place(folder: Path, key: str, landed: Sequence[LandedObject]) -> Path:
+    digests = "".join(item.sha256 for item in landed)
+    return folder / f"{key}-{hashlib.sha256(digests.encode()).hexdigest()}"
 
 
 def _remove(path: Path) -> None:
@@ -125,37 +130,32 @@ def _remove(path: Path) -> None:
 
 @dataclass
 class Passing:
-    """Bytes on their way into landing, read a second time as they pass (`adapters.protocol.PassingBytes`)."""
+    """Objects on their way into landing, read a second time as they pass."""
 
-    name: str
-    size: int = 0
-    _pieces: Queue[bytes | None] = field(default_factory=lambda: Queue(PIECES_WAITING))
+    _pieces: Queue[bytes | str | None] = field(default_factory=lambda: Queue(PIECES_WAITING))  # a name begins an object
     _wanted: bool = True
 
-    @property
-    def object(self) -> LandedObject:
-        """As far as it has come. Its hash is landing's to say."""
-        return LandedObject(name=self.name, sha256="", bytes=self.size)
-
-    def through(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    def through(self, name: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        self._pass(name)
         for chunk in chunks:
-            self.size += len(chunk)
-            if self._wanted:
-                self._pieces.put(chunk)
+            self._pass(chunk)
             yield chunk
 
     def end(self) -> None:
-        if self._wanted:
-            self._pieces.put(None)
+        self._pass(None)
 
     def abandon(self) -> None:
         """The end, for a reader whose work is for nobody. Never waits: it runs where a wait was interrupted."""
         self.let_go()
         self._pieces.put_nowait(None)
 
-    def chunks(self, _size: int = 0, /) -> Iterator[bytes]:
-        while (piece := self._pieces.get()) is not None:
-            yield piece
+    def objects(self) -> Iterator[PassingBytes]:
+        """Each must be read to its end before the next is asked for."""
+        following = self._pieces.get()
+        while isinstance(following, str):
+            passing = _PassingObject(following, self._pieces)
+            yield passing
+            following = passing.following
 
     def let_go(self) -> None:
         """Nobody reads any more. Who waits for room now gets it, and nothing is waited for again."""
@@ -163,3 +163,21 @@ class Passing:
         with suppress(Empty):
             while True:
                 self._pieces.get_nowait()
+
+    def _pass(self, piece: bytes | str | None) -> None:
+        if self._wanted:
+            self._pieces.put(piece)
+
+
+@dataclass
+class _PassingObject:
+    """One of them (`adapters.protocol.PassingBytes`)."""
+
+    name: str
+    _pieces: Queue[bytes | str | None]
+    following: str | None = None
+
+    def chunks(self, _size: int = 0, /) -> Iterator[bytes]:
+        while (piece := self._pieces.get()) is not None and not isinstance(piece, str):
+            yield piece
+        self.following = piece

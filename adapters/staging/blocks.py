@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -21,9 +21,10 @@ CutAt = Callable[[bytearray], int]
 
 @dataclass(frozen=True)
 class Block:
-    """Whole records of one object. `offset` is the block's place in the object."""
+    """Whole records of one object, the batch's `object_index`th. `offset` is the block's place in it."""
 
     data: bytearray
+    object_name: str
     object_index: int
     offset: int
 
@@ -39,16 +40,16 @@ def as_it_lies(data: pa.Buffer) -> pa.Buffer:
     return pa.py_buffer(MARK + data.to_pybytes()) if data.slice(0, len(MARK)).to_pybytes() == MARK else data
 
 
-def blocks(objects: Sequence[PassingBytes], cut_at: CutAt, size: int) -> Iterator[Block]:
+def blocks(objects: Iterable[PassingBytes], cut_at: CutAt, size: int) -> Iterator[Block]:
     """Each ends with the last record within `size` bytes of its start, in whatever pieces the bytes come."""
     for index, passing in enumerate(objects):
-        yield from _blocks_of(passing.chunks(size), index, cut_at, size)
+        yield from _blocks_of(passing, index, cut_at, size)
 
 
-def _blocks_of(pieces: Iterable[bytes], index: int, cut_at: CutAt, size: int) -> Iterator[Block]:
+def _blocks_of(passing: PassingBytes, index: int, cut_at: CutAt, size: int) -> Iterator[Block]:
     held: list[Bytes] = []
     offset, come, wanted = 0, 0, size
-    for piece in pieces:
+    for piece in passing.chunks(size):
         view = memoryview(piece)
         while come + len(view) >= wanted:
             data = bytearray().join([*held, view[: wanted - come]])
@@ -56,7 +57,7 @@ def _blocks_of(pieces: Iterable[bytes], index: int, cut_at: CutAt, size: int) ->
             if cut := cut_at(data):
                 rest = data[cut:]
                 del data[cut:]  # in place: a block is copied once
-                yield Block(data, index, offset)
+                yield Block(data, passing.name, index, offset)
                 offset += cut
                 held, come, wanted = [rest], len(rest), size
             else:  # a record longer than a block
@@ -64,4 +65,4 @@ def _blocks_of(pieces: Iterable[bytes], index: int, cut_at: CutAt, size: int) ->
         held.append(view)
         come += len(view)
     if come:
-        yield Block(bytearray().join(held), index, offset)
+        yield Block(bytearray().join(held), passing.name, index, offset)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -69,7 +69,7 @@ def index_records(data: bytearray, begin: int) -> Records:
     return Records(data, starts, ends - starts - has_cr)
 
 
-def extract_jobs(contract: Contract, objects: Sequence[PassingBytes]) -> Iterator[SplitJob]:
+def extract_jobs(contract: Contract, objects: Iterable[PassingBytes]) -> Iterator[SplitJob]:
     """One job a block. Every object begins with its header. Raises FixContract where it is not the contract's columns."""
     first_row_no = 1
     header: list[str] = []
@@ -78,7 +78,7 @@ def extract_jobs(contract: Contract, objects: Sequence[PassingBytes]) -> Iterato
         if block.offset == 0:
             begin = int([*record_ends(block.data), len(block.data) - 1][0]) + 1
             header = next(csv.reader([block.data[:begin].decode(ENCODING, "replace").strip("\r\n\ufeff")]), [])
-            check_columns(contract, header, where=objects[block.object_index].object.name, carries=Carries.ALL)
+            check_columns(contract, header, where=block.object_name, carries=Carries.ALL)
         records = index_records(block.data, begin)
         if len(records.starts):
             yield partial(split_block, contract, tuple(header), block, records, first_row_no)

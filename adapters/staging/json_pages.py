@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
@@ -23,25 +24,34 @@ _RECORDS = """
     FROM (SELECT page, json_extract(body, '$.data[*]') AS found FROM pages)"""
 
 
-def json_jobs(contract: Contract, objects: Sequence[PassingBytes]) -> Iterator[SplitJob]:
+@dataclass(frozen=True)
+class _Page:
+    """The batch's `index`th object."""
+
+    index: int
+    name: str
+    body: str
+
+
+def json_jobs(contract: Contract, objects: Iterable[PassingBytes]) -> Iterator[SplitJob]:
     """One job a batch of pages. Raises RefuseDelivery where a page is not JSON, FixContract at a field nobody declared."""
     connection = session(1)
     first_row_no = 1
     for batch in _batches(objects):
-        rows = _rows(connection, contract, batch, objects, first_row_no)
+        rows = _rows(connection, contract, batch, first_row_no)
         first_row_no += rows.table.num_rows
         yield ready(rows)
 
 
-def _batches(objects: Sequence[PassingBytes]) -> Iterator[list[tuple[int, str]]]:
-    batch: list[tuple[int, str]] = []
+def _batches(objects: Iterable[PassingBytes]) -> Iterator[list[_Page]]:
+    batch: list[_Page] = []
     size = 0
     for index, landed in enumerate(objects):
         body = b"".join(landed.chunks())
         try:
-            batch.append((index, body.decode()))
+            batch.append(_Page(index, landed.name, body.decode()))
         except UnicodeDecodeError as error:
-            raise _refuse(landed, "is not UTF-8") from error
+            raise _refuse(landed.name, "is not UTF-8") from error
         size += len(body)
         if size >= BATCH_BYTES:
             yield batch
@@ -50,27 +60,22 @@ def _batches(objects: Sequence[PassingBytes]) -> Iterator[list[tuple[int, str]]]
         yield batch
 
 
-def _refuse(landed: PassingBytes, what: str) -> RefuseDelivery:
-    return RefuseDelivery(f"page {landed.object.name} {what}", code="layout", object=landed.object.name)
+def _refuse(page: str, what: str) -> RefuseDelivery:
+    return RefuseDelivery(f"page {page} {what}", code="layout", object=page)
 
 
-def _rows(
-    connection: duckdb.DuckDBPyConnection,
-    contract: Contract,
-    batch: list[tuple[int, str]],
-    objects: Sequence[PassingBytes],
-    first_row_no: int,
-) -> TextRows:
-    pages = pa.table({"page": pa.array([i for i, _ in batch], pa.int16()), "body": pa.array([body for _, body in batch])})
+def _rows(connection: duckdb.DuckDBPyConnection, contract: Contract, batch: list[_Page], first_row_no: int) -> TextRows:
+    numbers = pa.array([page.index for page in batch], pa.int16())
+    pages = pa.table({"page": numbers, "body": pa.array([page.body for page in batch])})
     connection.register("pages", pages)
     wrong = "SELECT page FROM pages WHERE NOT json_valid(body) OR json_type(body, '$.data') IS DISTINCT FROM 'ARRAY' LIMIT 1"
     found = connection.execute(wrong).fetchone()
     if found:
-        raise _refuse(objects[found[0]], 'is not JSON of the form {"data": [...]}')
+        raise _refuse(next(page.name for page in batch if page.index == found[0]), 'is not JSON of the form {"data": [...]}')
     connection.execute(_RECORDS)
     keys = "SELECT DISTINCT unnest(json_keys(record)) FROM records WHERE json_type(record) = 'OBJECT'"
     names = [name for (name,) in connection.execute(keys).fetchall()]
-    check_columns(contract, names, where=objects[batch[0][0]].object.name, carries=Carries.ANY)
+    check_columns(contract, names, where=batch[0].name, carries=Carries.ANY)
     table = connection.sql(_text_columns(contract, first_row_no)).to_arrow_table()
     texts = table.column("record")
     connection.unregister("pages")

@@ -6,7 +6,7 @@ before it is split, and is either good after all or carries its fault.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -153,7 +153,7 @@ def layout_of(contract: Contract, *, fixed: bool) -> LineLayout:
     return Fixed(tuple(widths))
 
 
-def line_jobs(contract: Contract, objects: Sequence[PassingBytes], *, fixed: bool) -> Iterator[SplitJob]:
+def line_jobs(contract: Contract, objects: Iterable[PassingBytes], *, fixed: bool) -> Iterator[SplitJob]:
     """One job a block, to run in any order; row numbers are given here, in delivery order."""
     layout = layout_of(contract, fixed=fixed)
     first_row_no = 1

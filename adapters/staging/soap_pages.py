@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -15,13 +15,13 @@ from hub.errors import RefuseDelivery
 from schemas.contract import Contract
 
 
-def soap_jobs(contract: Contract, objects: Sequence[PassingBytes]) -> Iterator[SplitJob]:
+def soap_jobs(contract: Contract, objects: Iterable[PassingBytes]) -> Iterator[SplitJob]:
     """One job a page. Raises RefuseDelivery where a page is no such answer, FixContract at a field nobody declared."""
     first_row_no = 1
     for index, landed in enumerate(objects):
         records = _records(landed)
         if records:
-            rows = _rows(contract, records, landed.object.name, index, first_row_no)
+            rows = _rows(contract, records, landed.name, index, first_row_no)
             first_row_no += len(records)
             yield ready(rows)
 
@@ -35,7 +35,7 @@ def _parse(text: bytes, landed: PassingBytes) -> etree._Element:
 
 
 def _refuse(landed: PassingBytes, what: str) -> RefuseDelivery:
-    return RefuseDelivery(f"page {landed.object.name} {what}", code="layout", object=landed.object.name)
+    return RefuseDelivery(f"page {landed.name} {what}", code="layout", object=landed.name)
 
 
 def _records(landed: PassingBytes) -> list[etree._Element]:

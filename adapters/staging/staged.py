@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from adapters.protocol import PassingBytes
+from adapters.protocol import LandedBytes, PassingBytes
 from adapters.staging.extract import extract_jobs
 from adapters.staging.json_pages import json_jobs
 from adapters.staging.lines import line_jobs
@@ -48,11 +48,17 @@ class Staged:
     bytes: int
 
 
-def stage(contract: Contract, period: str, layout: Layout, objects: Sequence[PassingBytes], out: Path) -> Staged:
+def stage(contract: Contract, period: str, layout: Layout, objects: Sequence[LandedBytes], out: Path) -> Staged:
     """Writes `out/rows-*.parquet` anew; every record of every object is a row. An empty batch has one file of no rows.
 
     Raises FixContract where an object's columns are not the contract's, RefuseDelivery where an object is not of its layout.
     """
+    stage_rows(contract, period, layout, objects, out)
+    return staged_in(out, [landed.object for landed in objects])
+
+
+def stage_rows(contract: Contract, period: str, layout: Layout, objects: Iterable[PassingBytes], out: Path) -> None:
+    """The same of objects that come one after the other, each read before the next is asked for."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     work = _Work(contract, out, {"feed": contract.feed_id, "period": period}, _jobs(contract, layout, objects))
@@ -62,7 +68,6 @@ def stage(contract: Contract, period: str, layout: Layout, objects: Sequence[Pas
         worker.result()
     if not any(out.iterdir()):
         _write_nothing(work)
-    return staged_in(out, [passing.object for passing in objects])
 
 
 def staged_in(out: Path, objects: Iterable[LandedObject]) -> Staged:
@@ -71,7 +76,7 @@ def staged_in(out: Path, objects: Iterable[LandedObject]) -> Staged:
     return Staged(files, sum(pq.read_metadata(file).num_rows for file in files), sum(item.bytes for item in objects))
 
 
-def _jobs(contract: Contract, layout: Layout, objects: Sequence[PassingBytes]) -> Iterator[SplitJob]:
+def _jobs(contract: Contract, layout: Layout, objects: Iterable[PassingBytes]) -> Iterator[SplitJob]:
     match layout:
         case Layout.FIXED | Layout.DELIMITED:
             return line_jobs(contract, objects, fixed=layout is Layout.FIXED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -59,23 +59,28 @@ class Drop:
 
         return self._patience.call(first_piece)
 
-    def land(self, sending: Sending, period: str, sink: LandingSink) -> LandedSending:
-        """Lands the sending's data files in split order, and its check file, and compares them."""
+    def land(self, sending: Sending, period: str, sink: LandingSink, *, rows: bool = True) -> LandedSending:
+        """Lands the sending's data files in split order, and its check file, and compares them. `rows`: they hold the feed's."""
         assert sending.check_file is not None, "a sending is landed once its check file is there"
         content = b"".join(self._stream(sending.check_file.text, limit=LARGEST_CHECK_FILE))
         check = sink.put(sending.check_file.text, [content])
         records, faults = parse_check_file(content, check.name)
-        data = tuple(self._land_data(name, sink) for name in sending.data)
+        data = self._land_data(sending.data, sink, rows)
         if not faults:
             seen = [file.seen for file in data]
             faults = compare(records, seen, period, resend=sending.resend, correction=bool(sending.correction))
         return LandedSending(data, check, tuple(records), tuple(faults))
 
-    def _land_data(self, name: DropName, sink: LandingSink) -> LandedFile:
-        tally = Tally()
-        with closing(self._stream(name.text)) as stream:
-            kept = sink.put(name.text, tally.through(stream))
-        return LandedFile(kept, SeenFile(name.text, name.split, tally.size, tally.rows, kept.sha256), tally.head)
+    def _land_data(self, names: Sequence[DropName], sink: LandingSink, rows: bool) -> tuple[LandedFile, ...]:
+        tallies = [Tally() for _ in names]
+        with closing(self._streams(names, tallies)) as streams:
+            landed = sink.put_rows(streams) if rows else [sink.put(name, chunks) for name, chunks in streams]
+        return tuple(map(_landed_file, names, tallies, landed))
+
+    def _streams(self, names: Sequence[DropName], tallies: Sequence[Tally]) -> Generator[tuple[str, Iterable[bytes]], None, None]:
+        for name, tally in zip(names, tallies, strict=True):
+            with closing(self._stream(name.text)) as stream:
+                yield name.text, tally.through(stream)
 
     def _stream(self, name: str, limit: int | None = None) -> Generator[bytes, None, None]:
         """A file's bytes; a broken read goes on at the byte where it broke, since a finished file no longer changes."""
@@ -94,3 +99,7 @@ class Drop:
 
     def _vanished(self, name: str) -> RetryLater:
         return RetryLater(f"{self}: {name} vanished while it was read", where=str(self), file=name)
+
+
+def _landed_file(name: DropName, tally: Tally, kept: LandedObject) -> LandedFile:
+    return LandedFile(kept, SeenFile(name.text, name.split, tally.size, tally.rows, kept.sha256), tally.head)

@@ -150,7 +150,7 @@ class FileSource:
         control = choose(sizes, self._province, request.period, unit).bases
         if not control or control[0].check_file is None or not control[0].data:
             return _Beside((*notes, f"no control totals (unit {unit}) yet"))
-        landed = self._drop.land(control[0], request.period, sink)
+        landed = self._drop.land(control[0], request.period, sink, rows=False)
         totals, note = _totals(landed, request.contract.unit)
         objects = (*(file.kept for file in landed.data), landed.check)
         return _Beside((*notes, *([note] if note else [])), totals, objects)

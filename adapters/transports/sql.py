@@ -98,7 +98,7 @@ class SqlSource:
     def _put(self, sink: LandingSink, chunks: Generator[bytes, None, None]) -> LandedObject:
         # Closed here and now: a landing that fails must not leave a query running at the source.
         with closing(chunks):
-            return sink.put(f"{self._table}.csv", chunks)
+            return sink.put_rows([(f"{self._table}.csv", chunks)])[0]
 
     def _reflect(self, contract: Contract) -> sa.Table:
         """The table as the database describes it, its columns held against the contract (names, then kinds of type)."""

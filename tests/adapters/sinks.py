@@ -10,8 +10,11 @@ from schemas.batch import Delivery, LandedObject
 
 
 class DirectorySink:
+    """`rows` are the names of what was put as rows, a delivery after the other."""
+
     def __init__(self, root: Path) -> None:
         self._root = root
+        self.rows: list[list[str]] = []
         root.mkdir(parents=True, exist_ok=True)
 
     def put(self, name: str, chunks: Iterable[bytes]) -> LandedObject:
@@ -24,6 +27,11 @@ class DirectorySink:
                 file.write(chunk)
         part.rename(self._root / digest.hexdigest())
         return LandedObject(name=name, sha256=digest.hexdigest(), bytes=size)
+
+    def put_rows(self, objects: Iterable[tuple[str, Iterable[bytes]]]) -> tuple[LandedObject, ...]:
+        landed = tuple(self.put(name, chunks) for name, chunks in objects)
+        self.rows.append([item.name for item in landed])
+        return landed
 
     def content(self, landed: LandedObject) -> bytes:
         return (self._root / landed.sha256).read_bytes()

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.feeds import open_source
 from adapters.protocol import PullRequest
+from adapters.transports.records import record_ends
 from hub.errors import FixConnection, FixContract, NotYetDelivered, RefuseDelivery
 from hub.settings import Connection
 from schemas.batch import ControlTotals, Delivery, Kind
@@ -142,6 +145,16 @@ def test_every_correction_follows_its_base_in_order_deletions_first(root: Path, 
     assert not any("superseded" in note for note in deliveries[0].notes)
 
 
+def test_only_what_holds_the_feeds_rows_is_landed_as_rows(root: Path, sink: DirectorySink) -> None:
+    """Each delivery by itself: its files are numbered through."""
+    drop(root, "i_gd_202601_01003_00", ITEMS, item_record("I8"), **MONTH)
+    drop(root, "i_gd_202601_99999_00", b"01003|2|6|0\r\n", **MONTH)
+    drop(root, "p_i_gd_202601_01003_00", item_record("I9"), **MONTH)
+    assert fetch(root, sink, "billing.bill_item")[0].control is not None
+    base = ["i_gd_202601_01003_00_001.dat", "i_gd_202601_01003_00_002.dat"]
+    assert sink.rows == [base, ["p_i_gd_202601_01003_00_001.dat"]]
+
+
 def test_a_correction_under_way_holds_back_those_after_it(root: Path, sink: DirectorySink) -> None:
     drop(root, "i_gd_202601_01003_00", ITEMS, **MONTH)
     drop(root, "p_i_gd_202601_01003_00", item_record("I9"), verf=False, **MONTH)
@@ -272,6 +285,11 @@ def test_record_ends_are_counted_across_pieces(
     monkeypatch.setattr("adapters.transports.filesystem.PIECE", cut)
     drop(root, STEM, BILL, **MONTH)
     assert fetch(root, sink)[0].declared_rows == 5
+
+
+@given(st.binary(max_size=40) | st.text("\r\na", max_size=40).map(str.encode))
+def test_record_ends_are_counted_as_they_lie(chunk: bytes) -> None:
+    assert record_ends(chunk) == chunk.count(b"\r\n")
 
 
 def test_the_drop_is_left_as_it_was(root: Path, sink: DirectorySink) -> None:

@@ -162,8 +162,9 @@ def test_a_pull_killed_anywhere_lands_the_same(stages: Stages, feed: Feed) -> No
     survives(stages, stages.published, step, points, lambda hub: run_feed(hub, feed[0], PROVINCE, feed[1]))
 
 
-def test_an_extract_killed_while_it_is_staged_ahead_lands_and_is_judged_the_same(stages: Stages) -> None:
-    feed_id, period = EXTRACT
+@pytest.mark.parametrize("feed", [EXTRACT, STATE], ids=["extract", "files"])
+def test_a_pull_killed_while_it_stages_ahead_lands_and_is_judged_the_same(stages: Stages, feed: Feed) -> None:
+    feed_id, period = feed
     landing_it = Step("pull", (feed_id, PROVINCE, period))
     keeping = "adapters.staging.ahead:StagingSink._keep"
     kept = [KillPoint("adapters.staging.staged:_write"), KillPoint(keeping), KillPoint(keeping, after=True)]

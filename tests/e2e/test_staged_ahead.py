@@ -1,4 +1,4 @@
-"""An extract is staged while it lands, for the gate to take: the same verdict whether it is still there or not."""
+"""A delivery is staged while it lands, for the gate to take: the same verdict whether it is still there or not."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ from tests.e2e.spoilt import assert_sound, batches, quarantined, state_of
 from tests.e2e.world import Rig
 
 pytestmark = [pytest.mark.postgres, pytest.mark.e2e]
-FEED, PROVINCE, NIGHT = "orders.product_order", "gd", "20260304"
+PROVINCE, NIGHT = "gd", "20260304"
+EXTRACT, FILES = ("orders.product_order", NIGHT), ("billing.bill_item", "202602")
 
 
 @dataclass(frozen=True)
 class Pulled:
     rig: Rig
     hub: Hub
+    feed_id: str
+    period: str
     batch_ids: list[int]
 
     def copy(self) -> Hub:
@@ -35,11 +38,16 @@ class Pulled:
 
 
 @pytest.fixture(scope="module")
-def pulled(build_rig: BuildRig) -> Pulled:
+def rig(build_rig: BuildRig) -> Rig:
     rig = build_rig(customers=60)
     rig.play(NIGHT)
-    hub = rig.new_hub()
-    return Pulled(rig, hub, pull(hub, FEED, PROVINCE, NIGHT))
+    return rig
+
+
+@pytest.fixture(scope="module", params=[EXTRACT, FILES], ids=["extract", "files"])
+def pulled(rig: Rig, request: pytest.FixtureRequest) -> Pulled:
+    hub, (feed_id, period) = rig.new_hub(), request.param
+    return Pulled(rig, hub, feed_id, period, pull(hub, feed_id, PROVINCE, period))
 
 
 @pytest.fixture
@@ -59,12 +67,12 @@ def ahead_of(hub: Hub) -> list[Path]:
     return [path for path in (hub.settings.stage_dir / "ahead").rglob("*") if path.is_file()]
 
 
-def said(hub: Hub, batch_ids: list[int]) -> object:
+def said(pulled: Pulled, hub: Hub) -> object:
     """What the gate said, and what came of it."""
-    load(hub, batch_ids)
+    load(hub, pulled.batch_ids)
     assert_sound(hub)
     [batch] = batches(hub.engine)
-    return batch.account, batch.counts, quarantined(hub.engine), state_of(hub.engine, FEED, PROVINCE)
+    return batch.account, batch.counts, quarantined(hub.engine), state_of(hub.engine, pulled.feed_id, PROVINCE)
 
 
 def test_the_gate_judges_what_was_staged_ahead_as_what_it_stages_itself(pulled: Pulled, staged_anew: list[Path]) -> None:
@@ -74,7 +82,7 @@ def test_the_gate_judges_what_was_staged_ahead_as_what_it_stages_itself(pulled: 
     assert (staged_anew, ahead_of(with_it)) == ([], [])
     gate(without, pulled.batch_ids)
     assert len(staged_anew) == 1
-    assert said(with_it, pulled.batch_ids) == said(without, pulled.batch_ids)
+    assert said(pulled, with_it) == said(pulled, without)
     assert quarantined(with_it.engine)
 
 
@@ -111,7 +119,7 @@ def test_a_pull_that_fails_after_landing_leaves_nothing_staged(pulled: Pulled, m
 
     monkeypatch.setattr("store.ledger.receive", unreachable)
     with pytest.raises(RetryLater, match="the store"):
-        pull(hub, FEED, PROVINCE, NIGHT)
+        pull(hub, pulled.feed_id, PROVINCE, pulled.period)
     assert list((hub.settings.home / "landing").rglob("*"))
     assert ahead_of(hub) == []
 
@@ -119,9 +127,9 @@ def test_a_pull_that_fails_after_landing_leaves_nothing_staged(pulled: Pulled, m
 def test_any_pull_sweeps_what_no_gate_came_for(pulled: Pulled) -> None:
     hub = pulled.copy()
     [kept] = (hub.settings.stage_dir / "ahead").iterdir()
-    pull(hub, "billing.account", PROVINCE, NIGHT)
+    pull(hub, "crm.contact", PROVINCE, NIGHT)
     assert kept.exists()
     yesterday = time.time() - LIFETIME.total_seconds() - 60
     os.utime(kept, (yesterday, yesterday))
-    pull(hub, "billing.account", PROVINCE, NIGHT)
+    pull(hub, "crm.contact", PROVINCE, NIGHT)
     assert not kept.exists()

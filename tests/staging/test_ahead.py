@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import threading
@@ -14,10 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.protocol import LandingSink
-from adapters.staging import Staged, StagingSink, ahead, extract, stage, staged, take
+from adapters.protocol import ContentStore
+from adapters.staging import StagingSink, ahead, extract, lines, stage, staged, take
 from schemas.batch import LandedObject, Layout
+from schemas.contract import Contract
 from schemas.contracts import contract_of
+from tests.adapters.billing_drop import account_record, item_record
 from tests.adapters.sinks import DirectorySink
 from tests.landed import landed
 from tests.staging.test_plain import read_file
@@ -26,6 +29,15 @@ ORDER = contract_of("orders.product_order")
 HEADER = ",".join(column.source for column in ORDER.columns)
 ROW = 'O{0},K1,"一\r\n二 ""三"", {1}",,,,IPL,F,A,DONE,CM,2026-01-15 09:30:00,,{0},2026-02-01 08:00:00'
 CONTENT = "\n".join([HEADER, *(ROW.format(i, "四\u2028" * (i % 7)) for i in range(60)), "torn"]).encode()
+
+ITEMS = [item_record(f"I{number}", "月租费倀") for number in range(40)]
+ACCOUNTS = [account_record(f"A{number}", number) for number in range(30)]
+DELIVERIES = {
+    Layout.CSV: (ORDER, [CONTENT]),
+    # The last of a file without its end, a file of no rows, rows that are not of the agreed shape.
+    Layout.DELIMITED: (contract_of("billing.bill_item"), [b"".join(ITEMS[:25])[:-2], b"", b"".join([*ITEMS[25:], b"torn\r\n"])]),
+    Layout.FIXED: (contract_of("billing.account"), [b"".join(ACCOUNTS[:9]), b"".join(ACCOUNTS[9:]).replace(b"A12 ", b"A12")]),
+}
 
 pytestmark = pytest.mark.timeout(60, method="thread")  # a wait without end is what could go wrong here
 
@@ -48,8 +60,17 @@ def landing(tmp_path: Path) -> DirectorySink:
     return DirectorySink(tmp_path / "landing")
 
 
-def sink_over(landing: LandingSink, root: Path) -> StagingSink:
-    return StagingSink(landing, ORDER, "20260201", Layout.CSV, root / "ahead", "key")
+def sink_over(landing: ContentStore, root: Path, contract: Contract = ORDER, layout: Layout = Layout.CSV) -> StagingSink:
+    return StagingSink(landing, contract, "20260201", layout, root / "ahead", "key")
+
+
+def put(sink: StagingSink, chunks: Iterable[bytes]) -> LandedObject:
+    (item,) = sink.put_rows([("orders.csv", chunks)])
+    return item
+
+
+def kept_as(*items: LandedObject) -> str:
+    return f"key-{hashlib.sha256(''.join(item.sha256 for item in items).encode()).hexdigest()}"
 
 
 def left(sink: StagingSink) -> list[str]:
@@ -64,31 +85,65 @@ def in_pieces(content: bytes, *sizes: int) -> Iterator[bytes]:
     yield content
 
 
-@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(sizes=st.lists(st.integers(0, 400), max_size=60), block_bytes=st.sampled_from([1, 300, 1 << 20]))
+@pytest.mark.parametrize("layout", DELIVERIES)
 def test_in_whatever_pieces_it_comes_it_is_staged_as_it_landed(
-    sizes: list[int], block_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    layout: Layout, sizes: list[int], block_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extract, "BLOCK_BYTES", block_bytes)
-    sink = sink_over(DirectorySink(tmp_path / "landing"), tmp_path)
-    item = sink.put("orders.csv", in_pieces(CONTENT, *sizes))
-    [file] = landed(tmp_path / "files", CONTENT)
-    assert item == file.object.model_copy(update={"name": "orders.csv"})
-    found = take(sink.folder, "key", item, tmp_path / "taken")
+    for reader in (extract, lines):
+        monkeypatch.setattr(reader, "BLOCK_BYTES", block_bytes)
+    contract, contents = DELIVERIES[layout]
+    sink = sink_over(DirectorySink(tmp_path / "landing"), tmp_path, contract, layout)
+    files = landed(tmp_path / "files", *contents)
+    items = sink.put_rows((file.name, in_pieces(content, *sizes)) for file, content in zip(files, contents, strict=True))
+    assert items == tuple(file.object for file in files)
+    found = take(sink.folder, "key", items, tmp_path / "taken")
     assert found is not None
-    wanted = stage(ORDER, "20260201", Layout.CSV, [file], tmp_path / "rows")
-    assert (found.rows, found.bytes) == (wanted.rows, wanted.bytes) == (61, len(CONTENT))
+    wanted = stage(contract, "20260201", layout, files, tmp_path / "rows")
+    rows = {Layout.CSV: 61, Layout.DELIMITED: 41, Layout.FIXED: 30}[layout]
+    assert (found.rows, found.bytes) == (wanted.rows, wanted.bytes) == (rows, sum(map(len, contents)))
     # File by file: what a block holds is a function of the bytes, not of how they came.
     assert [read_file(path) for path in found.files] == [read_file(path) for path in wanted.files]
 
 
 def test_it_is_taken_once_and_for_what_it_was_staged(landing: DirectorySink, tmp_path: Path) -> None:
     sink = sink_over(landing, tmp_path)
-    item = sink.put("orders.csv", [CONTENT])
-    assert take(sink.folder, "another key", item, tmp_path / "rows") is None
-    assert take(sink.folder, "key", item.model_copy(update={"sha256": "0" * 64}), tmp_path / "rows") is None
-    assert take(sink.folder, "key", item, tmp_path / "rows") is not None
-    assert take(sink.folder, "key", item, tmp_path / "again") is None
+    item = put(sink, [CONTENT])
+    assert take(sink.folder, "another key", [item], tmp_path / "rows") is None
+    assert take(sink.folder, "key", [item.model_copy(update={"sha256": "0" * 64})], tmp_path / "rows") is None
+    assert take(sink.folder, "key", [item], tmp_path / "rows") is not None
+    assert take(sink.folder, "key", [item], tmp_path / "again") is None
+    assert left(sink) == []
+
+
+def test_what_holds_no_rows_lands_alone(landing: DirectorySink, tmp_path: Path) -> None:
+    sink = sink_over(landing, tmp_path)
+    assert landing.content(sink.put("orders.verf", [CONTENT])) == CONTENT
+    assert left(sink) == []
+
+
+def test_a_delivery_is_taken_whole_and_in_its_order(landing: DirectorySink, tmp_path: Path) -> None:
+    contract, contents = DELIVERIES[Layout.DELIMITED]
+    sink = sink_over(landing, tmp_path, contract, Layout.DELIMITED)
+    items = sink.put_rows((f"split-{place}", [content]) for place, content in enumerate(contents))
+    for others in (items[:1], items[:2], items[::-1], (*items, items[0])):
+        assert take(sink.folder, "key", others, tmp_path / "rows") is None
+    assert left(sink) == [kept_as(*items)]
+    assert take(sink.folder, "key", items, tmp_path / "rows") is not None
+
+
+@pytest.mark.parametrize("pieces", [0, 100])
+def test_a_delivery_whose_second_file_breaks_leaves_nothing(pieces: int, landing: DirectorySink, tmp_path: Path) -> None:
+    contract, contents = DELIVERIES[Layout.DELIMITED]
+
+    def breaking() -> Iterator[bytes]:
+        yield from in_pieces(contents[0], *[20] * pieces)
+        raise ConnectionError("broken")
+
+    sink = sink_over(landing, tmp_path, contract, Layout.DELIMITED)
+    with pytest.raises(ConnectionError, match="broken"):
+        sink.put_rows([("split-1", [contents[2]]), ("split-2", breaking()), ("split-3", [contents[0]])])
     assert left(sink) == []
 
 
@@ -97,17 +152,17 @@ def test_what_lies_where_it_is_taken_to_goes(landing: DirectorySink, tmp_path: P
     (tmp_path / "rows").mkdir()
     (tmp_path / "rows" / "rows-99999.parquet").write_bytes(b"torn")
     sink = sink_over(landing, tmp_path)
-    taken = take(sink.folder, "key", sink.put("orders.csv", [CONTENT]), tmp_path / "rows")
+    taken = take(sink.folder, "key", [put(sink, [CONTENT])], tmp_path / "rows")
     assert taken is not None
     assert taken.rows == 61
 
 
 def test_what_a_power_failure_left_is_not_taken(landing: DirectorySink, tmp_path: Path) -> None:
     sink = sink_over(landing, tmp_path)
-    item = sink.put("orders.csv", [CONTENT])
+    item = put(sink, [CONTENT])
     [kept] = sink.kept
     next(kept.iterdir()).write_bytes(b"")
-    assert take(sink.folder, "key", item, tmp_path / "rows") is None
+    assert take(sink.folder, "key", [item], tmp_path / "rows") is None
 
 
 def test_two_pulls_of_the_same_bytes_keep_them_once(landing: DirectorySink, tmp_path: Path) -> None:
@@ -115,12 +170,12 @@ def test_two_pulls_of_the_same_bytes_keep_them_once(landing: DirectorySink, tmp_
 
     def while_the_other_lands() -> Iterator[bytes]:
         yield CONTENT[:2000]
-        assert other.put("orders.csv", [CONTENT]) is not None
+        assert put(other, [CONTENT]) is not None
         yield CONTENT[2000:]
 
-    item = one.put("orders.csv", while_the_other_lands())
-    assert left(one) == [f"key-{item.sha256}"]
-    taken = take(one.folder, "key", item, tmp_path / "rows")
+    item = put(one, while_the_other_lands())
+    assert left(one) == [kept_as(item)]
+    taken = take(one.folder, "key", [item], tmp_path / "rows")
     assert taken is not None
     assert taken.rows == 61
 
@@ -130,11 +185,11 @@ def test_what_was_forgotten_meanwhile_is_staged_whole_or_not_at_all(landing: Dir
 
     def while_the_other_gives_up() -> Iterator[bytes]:
         yield CONTENT[:2000]
-        other.put("orders.csv", [CONTENT])
+        put(other, [CONTENT])
         other.forget()
         yield CONTENT[2000:]
 
-    taken = take(one.folder, "key", one.put("orders.csv", while_the_other_gives_up()), tmp_path / "rows")
+    taken = take(one.folder, "key", [put(one, while_the_other_gives_up())], tmp_path / "rows")
     assert taken is not None
     assert taken.rows == 61
     assert left(one) == []
@@ -143,7 +198,7 @@ def test_what_was_forgotten_meanwhile_is_staged_whole_or_not_at_all(landing: Dir
 def test_what_is_removed_is_out_of_reach_first(landing: DirectorySink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Or a gate could take half of it."""
     sink = sink_over(landing, tmp_path)
-    sink.put("orders.csv", [CONTENT])
+    put(sink, [CONTENT])
     [kept] = sink.kept
     real, in_reach = shutil.rmtree, []
 
@@ -158,7 +213,7 @@ def test_what_is_removed_is_out_of_reach_first(landing: DirectorySink, tmp_path:
 
 def test_an_extract_without_rows_is_staged_too(landing: DirectorySink, tmp_path: Path) -> None:
     sink = sink_over(landing, tmp_path)
-    taken = take(sink.folder, "key", sink.put("orders.csv", [HEADER.encode() + b"\n"]), tmp_path / "rows")
+    taken = take(sink.folder, "key", [put(sink, [HEADER.encode() + b"\n"])], tmp_path / "rows")
     assert taken is not None
     assert taken.rows == 0
 
@@ -166,21 +221,21 @@ def test_an_extract_without_rows_is_staged_too(landing: DirectorySink, tmp_path:
 def test_where_nothing_can_be_staged_it_lands(landing: DirectorySink, tmp_path: Path) -> None:
     """A disk that is full or may not be written, which landing in an object store does not need."""
     (tmp_path / "ahead").write_text("in the way")
-    assert landing.content(sink_over(landing, tmp_path).put("orders.csv", [CONTENT])) == CONTENT
+    assert landing.content(put(sink_over(landing, tmp_path), [CONTENT])) == CONTENT
 
 
 def test_another_users_folder_is_nothing_to_take(landing: DirectorySink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sink = sink_over(landing, tmp_path)
-    item = sink.put("orders.csv", [CONTENT])
+    item = put(sink, [CONTENT])
 
     def forbidden(*_: object, **__: object) -> None:
         raise PermissionError("not yours")
 
     monkeypatch.setattr(Path, "stat", forbidden)
-    assert take(sink.folder, "key", item, tmp_path / "rows") is None
+    assert take(sink.folder, "key", [item], tmp_path / "rows") is None
     ahead.sweep(sink.folder)
     monkeypatch.undo()
-    assert left(sink) == [f"key-{item.sha256}"]
+    assert left(sink) == [kept_as(item)]
 
 
 def test_a_copy_that_broke_and_came_again_is_staged_once(landing: DirectorySink, tmp_path: Path) -> None:
@@ -190,10 +245,10 @@ def test_a_copy_that_broke_and_came_again_is_staged_once(landing: DirectorySink,
 
     sink = sink_over(landing, tmp_path)
     with pytest.raises(ConnectionError, match="broken"):
-        sink.put("orders.csv", breaking())
-    item = sink.put("orders.csv", in_pieces(CONTENT, 3000))
-    assert left(sink) == [f"key-{item.sha256}"]
-    taken = take(sink.folder, "key", item, tmp_path / "rows")
+        put(sink, breaking())
+    item = put(sink, in_pieces(CONTENT, 3000))
+    assert left(sink) == [kept_as(item)]
+    taken = take(sink.folder, "key", [item], tmp_path / "rows")
     assert taken is not None
     assert taken.rows == 61
 
@@ -210,7 +265,7 @@ def test_an_interruption_where_staging_begins(landing: DirectorySink, tmp_path: 
     monkeypatch.setattr(ahead, "ThreadPoolExecutor", Interrupted)
     sink = sink_over(landing, tmp_path)
     with pytest.raises(Late):
-        sink.put("orders.csv", [CONTENT])
+        put(sink, [CONTENT])
     assert left(sink) == []
 
 
@@ -228,27 +283,27 @@ def test_an_interrupted_wait_ends(landing: DirectorySink, tmp_path: Path, monkey
         going_on.set()
         raise Late
 
-    def slow(*arguments: object) -> Staged:
+    def slow(*arguments: object) -> None:
         going_on.wait()
-        return stage(*arguments)  # type: ignore[arg-type]
+        staged.stage_rows(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(ahead.Passing, "end", interrupted)
-    monkeypatch.setattr(ahead, "stage", slow)
+    monkeypatch.setattr(ahead, "stage_rows", slow)
     sink = sink_over(landing, tmp_path)
     with pytest.raises(Late):
-        sink.put("orders.csv", [CONTENT])
+        put(sink, [CONTENT])
     assert left(sink) == []
 
 
 def test_what_outlived_its_time_is_swept(landing: DirectorySink, tmp_path: Path) -> None:
     sink = sink_over(landing, tmp_path)
-    old, young = (sink.put("orders.csv", [content]) for content in (CONTENT, CONTENT[:-5]))
+    old, young = (put(sink, [content]) for content in (CONTENT, CONTENT[:-5]))
     (sink.folder / "part-of-a-killed-pull").mkdir()
     yesterday = time.time() - ahead.LIFETIME.total_seconds() - 60
-    for name in (f"key-{old.sha256}", "part-of-a-killed-pull"):
+    for name in (kept_as(old), "part-of-a-killed-pull"):
         os.utime(sink.folder / name, (yesterday, yesterday))
     ahead.sweep(sink.folder)
-    assert left(sink) == [f"key-{young.sha256}"]
+    assert left(sink) == [kept_as(young)]
 
 
 @pytest.mark.parametrize("pieces", [1, 500], ids=["short", "longer than what may wait"])
@@ -258,7 +313,7 @@ def test_what_cannot_be_staged_lands_all_the_same(
     caplog.set_level("INFO")
     content = b"nobody,knows\n" + b"these,columns\n" * 10_000
     sink = sink_over(landing, tmp_path)
-    item = sink.put("orders.csv", in_pieces(content, *[len(content) // pieces] * pieces))
+    item = put(sink, in_pieces(content, *[len(content) // pieces] * pieces))
     assert landing.content(item) == content
     assert "orders.csv is not staged ahead (FixContract)" in caplog.text
     assert left(sink) == []
@@ -278,7 +333,7 @@ def test_a_block_that_fails_leaves_landing_alone(
 
     monkeypatch.setattr(staged.pq, "write_table", failing)
     sink = sink_over(landing, tmp_path)
-    item = sink.put("orders.csv", in_pieces(CONTENT, *[20] * 400))
+    item = put(sink, in_pieces(CONTENT, *[20] * 400))
     assert landing.content(item) == CONTENT
     assert left(sink) == []
 
@@ -287,7 +342,7 @@ def test_a_block_that_fails_leaves_landing_alone(
 def test_a_landing_that_fails_says_so_and_leaves_nothing(pieces: int, tmp_path: Path) -> None:
     sink = sink_over(BrokenLanding(pieces), tmp_path)
     with pytest.raises(OSError, match="no space left"):
-        sink.put("orders.csv", in_pieces(CONTENT, *[20] * 200))
+        put(sink, in_pieces(CONTENT, *[20] * 200))
     assert left(sink) == []
 
 
@@ -298,7 +353,7 @@ def test_a_source_that_breaks_says_so_and_leaves_nothing(landing: DirectorySink,
 
     sink = sink_over(landing, tmp_path)
     with pytest.raises(ConnectionError, match="broken"):
-        sink.put("orders.csv", breaking())
+        put(sink, breaking())
     assert left(sink) == []
 
 
@@ -315,14 +370,14 @@ def test_a_source_quicker_than_staging_waits(landing: DirectorySink, tmp_path: P
             most = max(most, given - read)
             yield piece
 
-    def reading(self: ahead.Passing, size: int = 0) -> Iterator[bytes]:
+    def reading(self: Any, size: int = 0) -> Iterator[bytes]:
         nonlocal read
         for piece in real(self, size):
             read += 1
             yield piece
 
-    real = ahead.Passing.chunks
-    monkeypatch.setattr(ahead.Passing, "chunks", reading)
-    taken = take(tmp_path / "ahead", "key", sink_over(landing, tmp_path).put("orders.csv", giving()), tmp_path / "rows")
+    real = ahead._PassingObject.chunks
+    monkeypatch.setattr(ahead._PassingObject, "chunks", reading)
+    taken = take(tmp_path / "ahead", "key", [put(sink_over(landing, tmp_path), giving())], tmp_path / "rows")
     assert taken is not None
     assert most <= 2 + 2  # one in the hands of either
