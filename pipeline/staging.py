@@ -6,6 +6,7 @@ Files and a database's extract are staged while they land, aside, for the gate t
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import accumulate
@@ -20,11 +21,12 @@ from adapters.staging import STAGED_GLOB, Staged, StagingSink, stage, sweep, tak
 from hub.program import program_digest
 from pipeline.hub import Hub
 from quality import Verdict, judge
+from schemas.batch import Layout
 from schemas.contract import Contract
 from store.ledger import Batch
 from store.staged import StagedRows
 
-_PROGRAM = f"{program_digest('adapters', 'hub', 'schemas')}{duckdb.__version__}{pa.__version__}"
+_PROGRAM = f"{program_digest('adapters', 'hub', 'schemas')}{sys.version}{duckdb.__version__}{pa.__version__}"
 
 
 def workspace(hub: Hub, batch_id: int) -> Path:
@@ -43,7 +45,7 @@ def staging_ahead(hub: Hub, contract: Contract, province: str, period: str) -> I
     """Where this feed's bytes are to land. What is staged meanwhile is kept for the gate, unless the block fails."""
     sweep(_ahead(hub))
     layout = feed_of(contract.feed_id).layout
-    sink = StagingSink(hub.landing, contract, period, layout, _ahead(hub), ahead_key(contract, province, period))
+    sink = StagingSink(hub.landing, contract, period, layout, _ahead(hub), ahead_key(contract, layout, province, period))
     try:
         yield sink
     except BaseException:
@@ -55,13 +57,14 @@ def _ahead(hub: Hub) -> Path:
     return hub.settings.stage_dir / "ahead"
 
 
-def ahead_key(contract: Contract, province: str, period: str) -> str:
+def ahead_key(contract: Contract, layout: Layout, province: str, period: str) -> str:
     """This program's: what another one staged, whose contracts or types may differ, no gate takes."""
-    return f"{contract.feed_id}-{province}-{period}-{hashlib.sha256(_PROGRAM.encode()).hexdigest()[:16]}"
+    return f"{contract.feed_id}-{layout}-{province}-{period}-{hashlib.sha256(_PROGRAM.encode()).hexdigest()[:16]}"
 
 
 def _taken_ahead(hub: Hub, batch: Batch, rows: Path) -> Staged | None:
-    return take(_ahead(hub), ahead_key(batch.contract, batch.province, batch.period), batch.delivery.objects, rows)
+    key = ahead_key(batch.contract, batch.delivery.layout, batch.province, batch.period)
+    return take(_ahead(hub), key, batch.delivery.objects, rows)
 
 
 def judge_batch(hub: Hub, batch: Batch, out: Path) -> tuple[Staged, Verdict]:

@@ -55,16 +55,17 @@ class StagingSink:
     def put_rows(self, objects: Iterable[tuple[str, Iterable[bytes]]]) -> tuple[LandedObject, ...]:
         passing = Passing()
         out = self.folder / f"part-{uuid.uuid4().hex}"
+        pool = ThreadPoolExecutor(1)
         try:
-            with ThreadPoolExecutor(1) as pool:
-                try:
-                    staging = pool.submit(self._stage, passing, out)
-                    landed = tuple(self.landing.put(name, passing.through(name, chunks)) for name, chunks in objects)
-                    passing.end()
-                except BaseException:
-                    passing.abandon()
-                    raise
+            staging = pool.submit(self._stage, passing, out)
+            landed = tuple(self.landing.put(name, passing.through(name, chunks)) for name, chunks in objects)
+            passing.end()
+            pool.shutdown()
             self._keep(staging, out, landed)
+        except BaseException:
+            passing.abandon()
+            pool.shutdown()
+            raise
         finally:
             shutil.rmtree(out, ignore_errors=True)
         return landed
@@ -83,6 +84,8 @@ class StagingSink:
             raise
         finally:
             passing.let_go()
+            if passing.abandoned:  # perhaps by one who no longer waits
+                shutil.rmtree(out, ignore_errors=True)
 
     def _keep(self, staging: Future[None], out: Path, landed: Sequence[LandedObject]) -> None:
         try:
@@ -111,10 +114,11 @@ def take(folder: Path, key: str, landed: Sequence[LandedObject], out: Path) -> S
 
 def sweep(folder: Path) -> None:
     """Removes what has outlived its time."""
-    with suppress(OSError):  # another process sweeps too, or the folder is another user's: no pull fails for that
+    with suppress(OSError):  # the folder is another user's: no pull fails for that
         for path in folder.glob("*"):
-            if time.time() - path.stat().st_mtime > LIFETIME.total_seconds():
-                _remove(path)
+            with suppress(OSError):  # another process sweeps too
+                if time.time() - path.stat().st_mtime > LIFETIME.total_seconds():
+                    _remove(path)
 
 
 def _place(folder: Path, key: str, landed: Sequence[LandedObject]) -> Path:
@@ -133,6 +137,7 @@ class Passing:
     """Objects on their way into landing, read a second time as they pass."""
 
     _pieces: Queue[bytes | str | None] = field(default_factory=lambda: Queue(PIECES_WAITING))  # a name begins an object
+    abandoned: bool = False
     _wanted: bool = True
 
     def through(self, name: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -146,6 +151,7 @@ class Passing:
 
     def abandon(self) -> None:
         """The end, for a reader whose work is for nobody. Never waits: it runs where a wait was interrupted."""
+        self.abandoned = True
         self.let_go()
         self._pieces.put_nowait(None)
 
@@ -155,6 +161,8 @@ class Passing:
         while isinstance(following, str):
             passing = _PassingObject(following, self._pieces)
             yield passing
+            if not passing.ended:
+                raise RuntimeError(f"{passing.name} was not read to its end")
             following = passing.following
 
     def let_go(self) -> None:
@@ -176,8 +184,9 @@ class _PassingObject:
     name: str
     _pieces: Queue[bytes | str | None]
     following: str | None = None
+    ended: bool = False
 
     def chunks(self, _size: int = 0, /) -> Iterator[bytes]:
         while (piece := self._pieces.get()) is not None and not isinstance(piece, str):
             yield piece
-        self.following = piece
+        self.following, self.ended = piece, True

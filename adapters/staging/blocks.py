@@ -37,7 +37,7 @@ def after_last_line(data: bytearray) -> int:
 def as_it_lies(data: pa.Buffer) -> pa.Buffer:
     """For Arrow's CSV reader, which takes a byte order mark away from the start of whatever it is given; but a block can start
     anywhere, and these bytes are characters of GB18030. Given twice, they are left once."""
-    return pa.py_buffer(MARK + data.to_pybytes()) if data.slice(0, len(MARK)).to_pybytes() == MARK else data
+    return pa.py_buffer(MARK + data.to_pybytes()) if bytes(memoryview(data)[: len(MARK)]) == MARK else data
 
 
 def blocks(objects: Iterable[PassingBytes], cut_at: CutAt, size: int) -> Iterator[Block]:

@@ -100,7 +100,7 @@ def split_block(contract: Contract, header: tuple[str, ...], block: Block, recor
 
 def _parse_all(contract: Contract, header: tuple[str, ...], records: Records, place: Place) -> pa.Table | None:
     """All records at once; None where one of them is broken, so that they must be read one by one."""
-    if b"\0" in records.data:
+    if b"\0" in records.data or not records.lengths.all():  # an empty line would come as a record of empty fields
         return None
     data = as_it_lies(pa.py_buffer(records.data).slice(int(records.starts[0])))
     try:

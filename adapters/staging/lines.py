@@ -6,7 +6,7 @@ before it is split, and is either good after all or carries its fault.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -119,8 +119,9 @@ class Fixed:
         return list(zip([0, *ends[:-1]], ends, strict=True))
 
     def misfits(self, lines: Lines) -> Mask:
+        fits = lines.lengths == sum(self.widths)
         whole = lines.ends - lines.starts
-        misfit: Mask = (lines.lengths != sum(self.widths)) | (whole != whole[0])
+        misfit: Mask = ~fits | (whole != whole[np.argmax(fits)])
         return misfit
 
     def split(self, data: bytearray, records: int) -> Sequence[pa.BinaryArray]:
@@ -209,6 +210,3 @@ def _without(lines: Lines, odd: Mask) -> bytearray:
 
 def lossy(record: bytes, encoding: str = ENCODING) -> str:
     return record.decode(encoding, "replace").replace("\0", "\ufffd")
-
-
-SourceOf = Callable[[Positions], list[str]]

@@ -36,7 +36,10 @@ _EARLIEST = int(np.datetime64(NO_CHANGE_SINCE, "us").astype(np.int64))
 _FIRST_BYTES = sorted({text.encode()[0] for text in (*BLANKS, *MISSING) if text})
 _LAST_BYTES = sorted({text.encode()[-1] for text in BLANKS})
 _DAY = re.compile("[0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}")
+# Where one text of a column cannot be cast, none that these match is one.
 _DIGITS = "^-?[0-9]{1,18}$"
+_ANY_DAY = "(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31"
+_MOMENT = rf"^[0-9]{{4}}-({_ANY_DAY})[ T]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{{1,6}})?$"
 _ODD = object()
 """Said of a text whose meaning only the query can tell."""
 
@@ -135,12 +138,7 @@ def _listed(texts: Texts, odd: Mask, meaning: Callable[[str], object], kind: pa.
 def _integer(_: Column, texts: Texts, odd: Mask) -> Typed:
     plain = _strings(texts)
     said = _null_where_empty(plain, _lengths(plain))
-    try:
-        numbers = pc.cast(said, pa.int64())
-    except pa.ArrowInvalid:
-        said = pc.if_else(pc.match_substring_regex(said, _DIGITS), said, None)
-        odd |= (pc.is_null(said).to_numpy(zero_copy_only=False)) & (_lengths(plain) > 0)
-        numbers = pc.cast(said, pa.int64())
+    numbers = _cast(said, pa.int64(), _DIGITS, odd)
     same = pc.fill_null(pc.equal(pc.cast(numbers, pa.string()), said), True)
     odd |= ~same.to_numpy(zero_copy_only=False)
     return numbers
@@ -151,14 +149,19 @@ def _moment(_: Column, texts: Texts, odd: Mask) -> Typed:
     lengths = _lengths(plain)
     usual = (lengths == WHOLE_SECONDS) | ((lengths >= WITH_TENTHS) & (lengths <= WITH_MICROSECONDS))
     odd |= ~usual & (lengths > 0)
-    try:
-        local = pc.cast(_null_where(plain, ~usual), pa.timestamp("us")).view(pa.int64())
-    except pa.ArrowInvalid:  # which of them it is, only the query tells
-        odd[:] = True
-        return plain
+    local = _cast(_null_where(plain, ~usual), pa.timestamp("us"), _MOMENT, odd).view(pa.int64())
     early = pc.fill_null(pc.less(local, _EARLIEST), False)
     odd |= early.to_numpy(zero_copy_only=False)
     return pc.subtract(local, SHANGHAI_OFFSET_US).view(MOMENT)
+
+
+def _cast(texts: pa.StringArray, kind: pa.DataType, castable: str, odd: Mask) -> Typed:
+    try:
+        return pc.cast(texts, kind)
+    except pa.ArrowInvalid:
+        known = pc.fill_null(pc.match_substring_regex(texts, castable), True)
+        odd |= ~known.to_numpy(zero_copy_only=False)
+        return pc.cast(pc.if_else(known, texts, None), kind)
 
 
 _TYPED: Mapping[Type, Callable[[Column, Texts, Mask], Typed]] = {

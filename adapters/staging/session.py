@@ -11,3 +11,10 @@ def session(threads: int) -> duckdb.DuckDBPyConnection:
     )
     connection.execute("SET TimeZone = 'Asia/Shanghai'")
     return connection
+
+
+def typing_session() -> duckdb.DuckDBPyConnection:
+    """In which rows come back from `typing_sql.typed_rows` in their order: no list of values becomes a join."""
+    connection = session(threads=1)
+    connection.execute("SET disabled_optimizers = 'in_clause'")
+    return connection

@@ -26,8 +26,8 @@ from adapters.protocol import LandedBytes, PassingBytes
 from adapters.staging.extract import extract_jobs
 from adapters.staging.json_pages import json_jobs
 from adapters.staging.lines import line_jobs
-from adapters.staging.rows import SplitJob, TextRows, text_schema
-from adapters.staging.session import session
+from adapters.staging.rows import ROW_NO, SplitJob, TextRows, text_schema
+from adapters.staging.session import typing_session
 from adapters.staging.soap_pages import soap_jobs
 from adapters.staging.typing_sql import typed_rows
 from schemas.batch import LandedObject, Layout
@@ -116,7 +116,7 @@ class _Typist:
 
     def run(self) -> None:
         schema = text_schema(self.work.contract)
-        connection = session(threads=1)
+        connection = typing_session()
         try:
             while self._found_untyped():
                 typed = _typed(connection, self.work.contract, pa.RecordBatchReader.from_batches(schema, self._batches(schema)))
@@ -163,6 +163,8 @@ class _Typist:
                 if sum(part.num_rows for part in parts) == rows.table.num_rows:
                     self.asked.popleft()
                     asked = pa.Table.from_batches(parts)
+                    if asked.column(ROW_NO) != rows.table.column(ROW_NO):
+                        raise RuntimeError("the typing query gave its rows in another order")
                     before = [] if rows.typed is None else [rows.typed.cast(asked.schema)]
                     yield number, rows, pa.concat_tables([*before, asked])
                     parts = []
@@ -197,7 +199,7 @@ def _without_levels(staged: pa.Table) -> pa.Table:
 
 def _write_nothing(work: _Work) -> None:
     empty = TextRows(text_schema(work.contract).empty_table(), lambda _: [])
-    connection = session(threads=1)
+    connection = typing_session()
     connection.register("block", empty.table)
     _write(work, 0, empty, connection.sql(typed_rows(work.contract, "block")).to_arrow_table())
 

@@ -30,7 +30,7 @@ class Tally:
             if not chunk:
                 continue
             self.size += len(chunk)
-            self._ends += record_ends(chunk) + (self._tail[-1:] == b"\r" and chunk[:1] == b"\n")
+            self._ends += count_record_ends(chunk) + (self._tail[-1:] == b"\r" and chunk[:1] == b"\n")
             self._tail = (self._tail + chunk[-2:])[-2:]
             if len(self.head) < HEAD_BYTES:
                 self.head += chunk[: HEAD_BYTES - len(self.head)]
@@ -42,7 +42,7 @@ class Tally:
         return self._ends + bool(self.size and self._tail != RECORD_END)
 
 
-def record_ends(chunk: bytes) -> int:
+def count_record_ends(chunk: bytes) -> int:
     """`chunk.count(RECORD_END)` in a sixth of its time: as pairs of bytes, from the first and from the second."""
     wanted = np.frombuffer(RECORD_END, np.uint16)[0]
     pairs = (np.frombuffer(chunk, np.uint16, (len(chunk) - first) // 2, first) for first in range(min(2, len(chunk))))

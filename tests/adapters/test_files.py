@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from adapters.feeds import open_source
 from adapters.protocol import PullRequest
-from adapters.transports.records import record_ends
+from adapters.transports.records import count_record_ends
 from hub.errors import FixConnection, FixContract, NotYetDelivered, RefuseDelivery
 from hub.settings import Connection
 from schemas.batch import ControlTotals, Delivery, Kind
@@ -289,7 +289,7 @@ def test_record_ends_are_counted_across_pieces(
 
 @given(st.binary(max_size=40) | st.text("\r\na", max_size=40).map(str.encode))
 def test_record_ends_are_counted_as_they_lie(chunk: bytes) -> None:
-    assert record_ends(chunk) == chunk.count(b"\r\n")
+    assert count_record_ends(chunk) == chunk.count(b"\r\n")
 
 
 def test_the_drop_is_left_as_it_was(root: Path, sink: DirectorySink) -> None:

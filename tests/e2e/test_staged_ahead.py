@@ -16,13 +16,14 @@ from hub.errors import RetryLater
 from pipeline import Hub, gate, load, pull
 from pipeline import staging as pipeline_staging
 from pipeline.staging import workspace
+from simulator import billing
 from tests.e2e.conftest import BuildRig
 from tests.e2e.spoilt import assert_sound, batches, quarantined, state_of
 from tests.e2e.world import Rig
 
 pytestmark = [pytest.mark.postgres, pytest.mark.e2e]
-PROVINCE, NIGHT = "gd", "20260304"
-EXTRACT, FILES = ("orders.product_order", NIGHT), ("billing.bill_item", "202602")
+PROVINCE, NIGHT, MONTH = "gd", "20260304", "202602"
+EXTRACT, FILES = ("orders.product_order", NIGHT), ("billing.bill_item", MONTH)
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Pulled:
 def rig(build_rig: BuildRig) -> Rig:
     rig = build_rig(customers=60)
     rig.play(NIGHT)
+    billing.deliver_month(rig.world, MONTH, PROVINCE, rig.simulation.drop_directory(PROVINCE), resend=1, split_rows=500)
     return rig
 
 
@@ -94,6 +96,13 @@ def test_what_another_program_staged_is_not_taken(
     monkeypatch.setattr(pipeline_staging, "_PROGRAM", "another")
     gate(hub, pulled.batch_ids)
     assert len(staged_anew) == 1
+
+
+def test_a_month_comes_in_many_files(rig: Rig) -> None:
+    hub = rig.new_hub()
+    pull(hub, FILES[0], PROVINCE, MONTH)
+    [batch] = batches(hub.engine)
+    assert len(batch.delivery.objects) > 2
 
 
 def test_a_gate_that_comes_again_stages_from_landing(pulled: Pulled, staged_anew: list[Path]) -> None:

@@ -10,6 +10,7 @@ from hub import program
 from identity import nights
 from identity.settings import load_settings
 from pipeline import staging
+from schemas.batch import Layout
 from schemas.contracts import contract_of
 
 ORDER = contract_of("orders.product_order")
@@ -42,21 +43,22 @@ def test_what_is_no_part_of_it_does_not_count(installed: Path) -> None:
 
 
 def test_what_is_installed_while_a_process_runs_is_not_the_program_it_runs(installed: Path) -> None:
-    staged = staging.ahead_key(ORDER, "gd", "20260201")
+    staged = staging.ahead_key(ORDER, Layout.CSV, "gd", "20260201")
     linked = nights.folder_of(installed, load_settings(), "run")
     (installed / "schemas" / "code.py").write_text("A = 2")
     (installed / "identity" / "code.py").write_text("A = 2")
-    assert staging.ahead_key(ORDER, "gd", "20260201") == staged
+    assert staging.ahead_key(ORDER, Layout.CSV, "gd", "20260201") == staged
     assert nights.folder_of(installed, load_settings(), "run") == linked
 
 
-def test_what_is_staged_ahead_is_kept_apart_by_feed_province_period_and_program(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_staged_ahead_is_kept_apart_by_feed_layout_province_period_and_program(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = [
-        (ORDER, "gd", "20260201"),
-        (contract_of("orders.work_order"), "gd", "20260201"),
-        (ORDER, "js", "20260201"),
-        (ORDER, "gd", "20260202"),
+        (ORDER, Layout.CSV, "gd", "20260201"),
+        (contract_of("orders.work_order"), Layout.CSV, "gd", "20260201"),
+        (ORDER, Layout.DELIMITED, "gd", "20260201"),
+        (ORDER, Layout.CSV, "js", "20260201"),
+        (ORDER, Layout.CSV, "gd", "20260202"),
     ]
     keys = {staging.ahead_key(*each) for each in asked}
     monkeypatch.setattr(staging, "_PROGRAM", "another")
-    assert len(keys | {staging.ahead_key(*each) for each in asked}) == 8
+    assert len(keys | {staging.ahead_key(*each) for each in asked}) == 10

@@ -8,6 +8,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.protocol import ContentStore
+from adapters.protocol import ContentStore, PassingBytes
 from adapters.staging import StagingSink, ahead, extract, lines, stage, staged, take
 from schemas.batch import LandedObject, Layout
 from schemas.contract import Contract
@@ -266,6 +267,53 @@ def test_an_interruption_where_staging_begins(landing: DirectorySink, tmp_path: 
     sink = sink_over(landing, tmp_path)
     with pytest.raises(Late):
         put(sink, [CONTENT])
+    assert left(sink) == []
+
+
+def test_an_interruption_while_staging_ends_leaves_nothing(
+    landing: DirectorySink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often it comes, and however late staging is."""
+
+    class Late(BaseException):
+        pass
+
+    class Interrupted(ahead.ThreadPoolExecutor):
+        def shutdown(self, *arguments: Any, **named: Any) -> None:
+            pools.append(self)
+            raise Late
+
+    going_on = threading.Event()
+    pools: list[ahead.ThreadPoolExecutor] = []
+
+    def slow(*arguments: object) -> None:
+        going_on.wait()
+        staged.stage_rows(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ahead, "ThreadPoolExecutor", Interrupted)
+    monkeypatch.setattr(ahead, "stage_rows", slow)
+    sink = sink_over(landing, tmp_path)
+    with pytest.raises(Late):
+        put(sink, [CONTENT])
+    going_on.set()
+    ThreadPoolExecutor.shutdown(pools[0])
+    assert left(sink) == []
+
+
+def test_a_layout_that_leaves_an_object_half_read_is_not_kept(
+    landing: DirectorySink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+
+    def hasty(_: Contract, __: str, ___: Layout, objects: Iterable[PassingBytes], out: Path) -> None:
+        out.mkdir(parents=True)
+        for item in objects:
+            next(item.chunks())
+
+    monkeypatch.setattr(ahead, "stage_rows", hasty)
+    sink = sink_over(landing, tmp_path)
+    assert landing.content(put(sink, in_pieces(CONTENT, 20, 20))) == CONTENT
+    assert "not staged ahead (RuntimeError)" in caplog.text
     assert left(sink) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.staging import Staged, blocks, extract, lines, stage, staged
-from adapters.staging.session import session
+from adapters.staging.rows import text_schema
+from adapters.staging.session import session, typing_session
+from adapters.staging.typing_sql import typed_rows
 from hub.errors import FixContract, RefuseDelivery
 from schemas.batch import Layout
-from schemas.contracts import contract_of
+from schemas.contract import Contract
+from schemas.contracts import CONTRACTS, contract_of
+from tests.adapters.billing_drop import account_record
 from tests.landed import LandedFile, landed
 
+ACCOUNT = contract_of("billing.account")
 ITEM = contract_of("billing.bill_item")
 PAYMENT = contract_of("billing.payment")
 ORDER = contract_of("orders.product_order")
@@ -61,7 +67,7 @@ def test_each_record_has_its_bytes_and_its_fault(
         said = fault.get(kind, "shape")
         assert errors == (None if said is None else [f"004:{said}"])
         assert name == {LINE: "月租费", BAR: "晐詜攟"}.get(kind)
-        assert (source is None) == (said is None)
+        assert source == (None if said is None else lines.lossy(kind))
     assert result.rows == len(found)
     assert result.bytes == 2 * len(content)
 
@@ -144,6 +150,44 @@ def test_an_extracts_quoted_line_ends_are_part_of_the_value(tmp_path: Path, monk
     found = rows(result, "customer_name, price_fen, _errors, _object, _offset, _length")
     assert [row[:3] for row in found] == [('一\r\n二 "三", 四', i % 20, None) for i in range(40)]
     assert content[int(str(found[3][4])) :][: int(str(found[3][5]))].decode() == row.format(3)
+
+
+@pytest.mark.parametrize("contract", CONTRACTS.values(), ids=lambda contract: contract.feed_id)
+def test_typing_keeps_its_rows_in_their_order(contract: Contract) -> None:
+    """By its plan: a projection keeps them; what joins or filters holds back the few, and lets the many overtake them."""
+    with typing_session() as connection:
+        connection.register("block", text_schema(contract).empty_table())
+        ((_, plan),) = connection.execute(f"EXPLAIN (FORMAT json) {typed_rows(contract, 'block')}").fetchall()
+    assert set(re.findall(r'"name": "(\w+)', plan)) == {"PROJECTION", "ARROW_SCAN"}
+
+
+@pytest.mark.parametrize("place", [0, 1_000, 2_058])
+def test_torn_records_beside_many_good_ones_keep_their_own_text(place: int, tmp_path: Path) -> None:
+    records = [account_record(f"A{i}", i) for i in range(2_058)]
+    records[place:place] = [b"TORN%03d\r\n" % i for i in range(100)]
+    content = b"".join(records)
+    result = stage(ACCOUNT, "20260201", Layout.FIXED, landed(tmp_path / "landed", content), tmp_path / "rows")
+    found = rows(result, "_offset, _length, _source, _errors")
+    assert len(found) == len(records)
+    for offset, length, source, errors in found:
+        assert errors is None or source == content[int(str(offset)) :][: int(str(length))].decode("gb18030")
+    assert sum(errors == ["004:shape"] for *_, errors in found) == 100
+
+
+def test_rows_that_come_back_in_another_order_stop_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shuffled = lambda contract, relation: f"{typed_rows(contract, relation)} ORDER BY _row_no DESC"  # noqa: E731
+    monkeypatch.setattr(staged, "typed_rows", shuffled)
+    with pytest.raises(RuntimeError, match="another order"):
+        delimited(tmp_path, b"\r\n".join([SHORT] * 3))
+
+
+@pytest.mark.parametrize("rest", [b"\n", b"\r\n", b"x", b"xy"])
+def test_a_rest_of_a_byte_or_two_is_a_record(rest: bytes, tmp_path: Path) -> None:
+    header = ",".join(column.source for column in ORDER.columns).encode() + b"\n"
+    result = stage(ORDER, "20260201", Layout.CSV, landed(tmp_path / "extract", header + rest), tmp_path / "rows")
+    assert rows(result, "_errors, _source") == [(["004:shape"], rest.decode().strip())]
+    result, _ = delimited(tmp_path, rest)
+    assert rows(result, "_errors, _source") == [(["004:shape"], rest.decode().strip())]
 
 
 @pytest.mark.parametrize("change", [("uscc", "credit_code"), ("uscc", "uscc,new"), ("uscc,", "")])

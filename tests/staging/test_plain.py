@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.staging import extract, lines, stage, staged
+from adapters.staging import plain as plain_module
 from adapters.staging.lines import line_jobs
 from schemas.batch import Layout
 from schemas.codes import CODE_TABLES
@@ -166,6 +167,24 @@ def test_what_a_database_writes_is_never_asked_about(contract: Contract, tmp_pat
     rows = [[plain(column)[i % len(plain(column))] for column in contract.columns] for i in range(longest)]
     rows += [[plain(column)[0] if column.required else "" for column in contract.columns]]
     assert assert_alike(contract, written(contract, rows), tmp_path, 1 << 20) == len(rows)
+
+
+@pytest.mark.parametrize("contract", [*EXTRACTS, *FILES], ids=lambda contract: contract.feed)
+def test_a_row_that_cannot_be_cast_is_asked_about_alone(contract: Contract, tmp_path: Path) -> None:
+    usual = [plain(column)[0] for column in contract.columns]
+    for place, column in enumerate(contract.columns):
+        if column.type in (Type.INTEGER, Type.FEN, Type.TIMESTAMP):
+            bad = [[*usual[:place], text, *usual[place + 1 :]] for text in ODD[column.type]]
+            rows = [usual, *bad, usual]
+            assert 2 <= assert_alike(contract, written(contract, rows), tmp_path, 1 << 20) < len(rows)
+
+
+def test_whatever_the_pattern_of_a_moment_matches_can_be_cast() -> None:
+    days = [f"{year:04}-{month:02}-{day:02}" for year in (1, 1900, 2026) for month in range(14) for day in range(33)]
+    texts = pa.array([f"{day} {time}" for day in days for time in ("00:00:00", "23:59:59", "24:00:00", "12:60:00", "12:00:60")])
+    matched = texts.filter(pc.match_substring_regex(texts, plain_module._MOMENT))
+    assert len(matched) == 3 * 365 * 2
+    assert pc.cast(matched, pa.timestamp("us")).null_count == 0
 
 
 @pytest.mark.parametrize("contract", EXTRACTS, ids=lambda contract: contract.feed)
