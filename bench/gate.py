@@ -59,8 +59,12 @@ class OneFile:
     path: Path
 
     @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
     def object(self) -> LandedObject:
-        return LandedObject(name=self.path.name, sha256="0" * 64, bytes=self.path.stat().st_size)
+        return LandedObject(name=self.name, sha256="0" * 64, bytes=self.path.stat().st_size)
 
     def chunks(self, size: int = 1 << 22) -> Iterator[bytes]:
         with self.path.open("rb") as file:
