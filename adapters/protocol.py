@@ -19,8 +19,8 @@ class ContentStore(Protocol):
 
 
 class LandingSink(ContentStore, Protocol):
-    """Where a source lands what it delivers. `put_rows` keeps the objects that hold a delivery's rows, all of them in order: each
-    is read to its end before the next is asked for."""
+    """Where a source lands what it delivers. `put_rows` keeps the files, or the extract, that hold a delivery's rows, all of them
+    in order: each is read to its end before the next is asked for."""
 
     def put_rows(self, objects: Iterable[tuple[str, Iterable[bytes]]]) -> tuple[LandedObject, ...]: ...
 

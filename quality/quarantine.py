@@ -78,7 +78,7 @@ class _Bytes:
 
 
 def _kept_out(reading: duckdb.DuckDBPyConnection, staged: Staged, verdict: Verdict) -> duckdb.DuckDBPyConnection:
-    """The rows and where their bytes lie, in the order they are staged, so that files are read from front to back."""
+    """The rows and where their bytes lie: as a rule in the order they are staged, so that files are read from front to back."""
     spill = verdict.verdict_file.parent / "spill"
     reading.execute(f"SET memory_limit = '{MEMORY_LIMIT}'")
     reading.execute(f"SET temp_directory = {duck.literal(spill)}")

@@ -67,6 +67,7 @@ class StagingSink:
             pool.shutdown()
             raise
         finally:
+            passing.abandon()  # again, for the interruption of an interruption; where staging has ended, for nobody
             shutil.rmtree(out, ignore_errors=True)
         return landed
 
@@ -84,7 +85,7 @@ class StagingSink:
             raise
         finally:
             passing.let_go()
-            if passing.abandoned:  # perhaps by one who no longer waits
+            if passing.abandoned:  # perhaps by one who no longer waits: an interrupted wait for a thread is not waited anew
                 shutil.rmtree(out, ignore_errors=True)
 
     def _keep(self, staging: Future[None], out: Path, landed: Sequence[LandedObject]) -> None:

@@ -121,7 +121,8 @@ class Fixed:
     def misfits(self, lines: Lines) -> Mask:
         fits = lines.lengths == sum(self.widths)
         whole = lines.ends - lines.starts
-        misfit: Mask = ~fits | (whole != whole[np.argmax(fits)])
+        usual = np.bincount(whole[fits], minlength=1).argmax()  # a grid takes line ends of one kind
+        misfit: Mask = ~fits | (whole != usual)
         return misfit
 
     def split(self, data: bytearray, records: int) -> Sequence[pa.BinaryArray]:

@@ -151,6 +151,8 @@ class _Typist:
     def _raise_failure(self) -> None:
         if self.failure is not None:
             raise self.failure
+        if self.asked:
+            raise RuntimeError("the typing query gave fewer rows than it was asked about")
 
     def _by_block(self, typed: Iterator[pa.RecordBatch]) -> Iterator[tuple[int, TextRows, pa.Table]]:
         parts: list[pa.RecordBatch] = []

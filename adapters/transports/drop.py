@@ -75,7 +75,7 @@ class Drop:
         tallies = [Tally() for _ in names]
         with closing(self._streams(names, tallies)) as streams:
             landed = sink.put_rows(streams) if rows else [sink.put(name, chunks) for name, chunks in streams]
-        return tuple(map(_landed_file, names, tallies, landed))
+        return tuple(_landed_file(*each) for each in zip(names, tallies, landed, strict=True))
 
     def _streams(self, names: Sequence[DropName], tallies: Sequence[Tally]) -> Generator[tuple[str, Iterable[bytes]], None, None]:
         for name, tally in zip(names, tallies, strict=True):

@@ -170,14 +170,19 @@ def test_torn_records_beside_many_good_ones_keep_their_own_text(place: int, tmp_
     found = rows(result, "_offset, _length, _source, _errors")
     assert len(found) == len(records)
     for offset, length, source, errors in found:
-        assert errors is None or source == content[int(str(offset)) :][: int(str(length))].decode("gb18030")
+        record = content[int(str(offset)) :][: int(str(length))].decode("gb18030")
+        assert source == (None if errors is None else record)
     assert sum(errors == ["004:shape"] for *_, errors in found) == 100
 
 
-def test_rows_that_come_back_in_another_order_stop_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shuffled = lambda contract, relation: f"{typed_rows(contract, relation)} ORDER BY _row_no DESC"  # noqa: E731
-    monkeypatch.setattr(staged, "typed_rows", shuffled)
-    with pytest.raises(RuntimeError, match="another order"):
+@pytest.mark.parametrize(
+    ("clause", "said"), [("ORDER BY _row_no DESC", "another order"), ("LIMIT 2", "fewer rows"), ("LIMIT 0", "fewer rows")]
+)
+def test_rows_that_do_not_come_back_as_they_were_asked_about_stop_the_batch(
+    clause: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staged, "typed_rows", lambda contract, relation: f"{typed_rows(contract, relation)} {clause}")
+    with pytest.raises(RuntimeError, match=said):
         delimited(tmp_path, b"\r\n".join([SHORT] * 3))
 
 
