@@ -37,9 +37,9 @@ _FIRST_BYTES = sorted({text.encode()[0] for text in (*BLANKS, *MISSING) if text}
 _LAST_BYTES = sorted({text.encode()[-1] for text in BLANKS})
 _DAY = re.compile("[0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # Where one text of a column cannot be cast, none that these match is one.
-_DIGITS = "^-?[0-9]{1,18}$"
+_CASTABLE_INTEGER = "^-?[0-9]{1,18}$"
 _ANY_DAY = "(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31"
-_MOMENT = rf"^[0-9]{{4}}-({_ANY_DAY})[ T]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{{1,6}})?$"
+_CASTABLE_MOMENT = rf"^[0-9]{{4}}-({_ANY_DAY})[ T]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{{1,6}})?$"
 _ODD = object()
 """Said of a text whose meaning only the query can tell."""
 
@@ -138,7 +138,7 @@ def _listed(texts: Texts, odd: Mask, meaning: Callable[[str], object], kind: pa.
 def _integer(_: Column, texts: Texts, odd: Mask) -> Typed:
     plain = _strings(texts)
     said = _null_where_empty(plain, _lengths(plain))
-    numbers = _cast(said, pa.int64(), _DIGITS, odd)
+    numbers = _cast(said, pa.int64(), _CASTABLE_INTEGER, odd)
     same = pc.fill_null(pc.equal(pc.cast(numbers, pa.string()), said), True)
     odd |= ~same.to_numpy(zero_copy_only=False)
     return numbers
@@ -149,7 +149,7 @@ def _moment(_: Column, texts: Texts, odd: Mask) -> Typed:
     lengths = _lengths(plain)
     usual = (lengths == WHOLE_SECONDS) | ((lengths >= WITH_TENTHS) & (lengths <= WITH_MICROSECONDS))
     odd |= ~usual & (lengths > 0)
-    local = _cast(_null_where(plain, ~usual), pa.timestamp("us"), _MOMENT, odd).view(pa.int64())
+    local = _cast(_null_where(plain, ~usual), pa.timestamp("us"), _CASTABLE_MOMENT, odd).view(pa.int64())
     early = pc.fill_null(pc.less(local, _EARLIEST), False)
     odd |= early.to_numpy(zero_copy_only=False)
     return pc.subtract(local, SHANGHAI_OFFSET_US).view(MOMENT)
